@@ -1,0 +1,238 @@
+//! Defaults and wiring.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::error::Error;
+use crate::fields;
+use crate::global;
+use crate::guard::{Backend, Guard};
+use crate::handler::Handler;
+use crate::listener::{Failure, OnError, QueueListener};
+use crate::logger::Logger;
+use crate::queue::{
+    DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow, Queue, QueueHandler,
+};
+use crate::record::DEFAULT_MAX_MESSAGE_BYTES;
+
+/// The level of a logger that was given none: Info.
+pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
+/// How long the flushes wait that have no time-out of their own, at exit above all: 5 s.
+pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One handler with its own queue and listener.
+///
+/// [`Builder::handler`] makes one of any handler; with a `Pipeline` its queue and level can be set.
+///
+/// ```
+/// use logpost::{CaptureHandler, Overflow, Pipeline};
+///
+/// let errors = Pipeline::new(CaptureHandler::new())
+///     .level(log::LevelFilter::Error)
+///     .capacity(256)
+///     .overflow(Overflow::DropOldest);
+/// let (logger, guard) = logpost::builder().handler(errors).build()?;
+/// # Ok::<(), logpost::Error>(())
+/// ```
+#[must_use = "a pipeline does nothing until it is given to a builder"]
+pub struct Pipeline {
+    handler: Box<dyn Handler>,
+    level: LevelFilter,
+    limits: Limits,
+}
+
+impl Pipeline {
+    /// A pipeline with all the defaults.
+    pub fn new(handler: impl Handler + 'static) -> Self {
+        Self {
+            handler: Box::new(handler),
+            level: LevelFilter::Trace,
+            limits: Limits {
+                records: DEFAULT_CAPACITY,
+                bytes: DEFAULT_CAPACITY_BYTES,
+                overflow: Overflow::default(),
+                max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            },
+        }
+    }
+
+    /// The most detailed level that this handler gets. Defaults to `Trace`: all that the logger lets through.
+    pub fn level(mut self, level: LevelFilter) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// How many records may wait, besides those being sent: from 1 to 8,388,608. Defaults to [`DEFAULT_CAPACITY`]. The
+    /// memory is taken as records come.
+    pub fn capacity(mut self, records: usize) -> Self {
+        self.limits.records = records;
+        self
+    }
+
+    /// How many bytes the waiting records may take, their own memory included: from 1 to 512 GiB. Defaults to
+    /// [`DEFAULT_CAPACITY_BYTES`].
+    pub fn capacity_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.limits.overflow = overflow;
+        self
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let Limits { records, bytes, .. } = self.limits;
+        if records == 0 || records > MAX_RECORDS {
+            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
+            return Err(Error::invalid("capacity", problem));
+        }
+        if bytes == 0 || bytes > MAX_BYTES {
+            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
+            return Err(Error::invalid("capacity_bytes", problem));
+        }
+        Ok(())
+    }
+}
+
+impl<H: Handler + 'static> From<H> for Pipeline {
+    fn from(handler: H) -> Self {
+        Self::new(handler)
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("level", &self.level)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configures a logger; made by [`builder`](crate::builder).
+#[derive(Default)]
+#[must_use = "a builder does nothing until `init` or `build` is called"]
+pub struct Builder {
+    level: Option<LevelFilter>,
+    pipelines: Vec<Pipeline>,
+    on_error: Option<OnError>,
+    flush_timeout: Option<Duration>,
+}
+
+impl Builder {
+    /// The most detailed level that is logged. Defaults to [`DEFAULT_LEVEL`].
+    ///
+    /// `init` hands it to [`log::set_max_level`], which also decides what a disabled `log::trace!` costs: nothing. With
+    /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word.
+    pub fn level(mut self, level: LevelFilter) -> Self {
+        self.level = Some(level);
+        self
+    }
+
+    /// Adds a destination: a handler, or a [`Pipeline`] around one. Each has a queue and a thread of its own, so one
+    /// that fails does not delay another.
+    pub fn handler(mut self, pipeline: impl Into<Pipeline>) -> Self {
+        self.pipelines.push(pipeline.into());
+        self
+    }
+
+    /// Who is told of every failure to deliver. Defaults to a line on stderr when delivery starts to fail, and one when
+    /// it works again.
+    ///
+    /// It runs on a listener's thread and holds up delivery while it does; what it logs is ignored, and its panics are
+    /// caught and counted.
+    pub fn on_error(mut self, on_error: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Arc::new(on_error));
+        self
+    }
+
+    /// How long the flushes wait that have no time-out of their own: `log::logger().flush()`, a dropped [`Guard`], the
+    /// end of the process. Defaults to [`DEFAULT_FLUSH_TIMEOUT`].
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = Some(timeout);
+        self
+    }
+
+    /// Starts the listeners, and makes the logger without installing it: for tests, or to be called by a logger of your
+    /// own.
+    ///
+    /// The `log` macros look at [`log::max_level`] even when they are given a logger, so it is raised to this logger's
+    /// level where it is lower.
+    ///
+    /// # Errors
+    ///
+    /// A setting that is wrong, no handler at all, or a thread that could not be started.
+    pub fn build(self) -> Result<(Logger, Guard), Error> {
+        let (logger, backend) = self.start()?;
+        if log::max_level() < logger.max_level() {
+            log::set_max_level(logger.max_level());
+        }
+        Ok((logger, Guard::new(Arc::new(backend))))
+    }
+
+    /// Starts the listeners, makes the logger the process's, and sets [`log::set_max_level`].
+    ///
+    /// On Unix the calling thread (main, as a rule) flushes when it ends, by whatever way: return, panic, or
+    /// [`std::process::exit`] called on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); and if the process already has a logger, [`Error::is_already_initialized`]. No thread
+    /// is left behind then.
+    pub fn init(self) -> Result<Guard, Error> {
+        if global::is_installed() {
+            return Err(Error::already_initialized());
+        }
+        let (logger, backend) = self.start()?;
+        let backend = Arc::new(backend);
+        if let Err(error) = global::install(logger, &backend) {
+            if let Some(backend) = Arc::into_inner(backend) {
+                backend.dismantle();
+            }
+            return Err(error);
+        }
+        Ok(Guard::new(backend))
+    }
+
+    fn start(self) -> Result<(Logger, Backend), Error> {
+        if self.pipelines.is_empty() {
+            return Err(Error::invalid("handler", "a logger needs at least one"));
+        }
+        self.pipelines.iter().try_for_each(Pipeline::validate)?;
+        fields::start_clock();
+        let flush_timeout = self.flush_timeout.unwrap_or(DEFAULT_FLUSH_TIMEOUT);
+        let mut handlers = Vec::new();
+        let mut listeners = Vec::new();
+        for pipeline in self.pipelines {
+            let queue = Arc::new(Queue::new(pipeline.limits));
+            handlers.push(QueueHandler::new(Arc::clone(&queue), pipeline.level));
+            match QueueListener::start(queue, pipeline.handler, self.on_error.clone()) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => {
+                    Backend::new(listeners, flush_timeout).dismantle();
+                    return Err(Error::thread(error));
+                }
+            }
+        }
+        let logger = match self.level {
+            Some(level) => Logger::new(level, level, handlers, flush_timeout),
+            None => Logger::new(LevelFilter::Trace, DEFAULT_LEVEL, handlers, flush_timeout),
+        };
+        Ok((logger, Backend::new(listeners, flush_timeout)))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("level", &self.level)
+            .field("pipelines", &self.pipelines)
+            .field("flush_timeout", &self.flush_timeout)
+            .finish_non_exhaustive()
+    }
+}

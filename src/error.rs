@@ -1,0 +1,105 @@
+//! What can go wrong before the first record: a setting, the process's logger, a thread.
+
+use std::fmt;
+use std::io;
+
+/// Why a logger could not be built or installed.
+///
+/// The text names the setting and shows its value; passwords and the like are left out.
+///
+/// ```
+/// let error = logpost::HttpHandler::new("ftp://example.com/log").unwrap_err();
+/// assert_eq!(error.setting(), Some("url"));
+/// assert_eq!(error.to_string(), r#"url: the scheme must be http or https, but is "ftp""#);
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Setting { name: &'static str, problem: String },
+    AlreadyInitialized,
+    Thread(io::Error),
+}
+
+impl Error {
+    /// The setting that has a wrong value, by the name of its method (`"url"`, `"capacity"`), if that is what is wrong.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Setting { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether the process has a logger already: one of ours or another backend's.
+    pub fn is_already_initialized(&self) -> bool {
+        matches!(self.kind, Kind::AlreadyInitialized)
+    }
+
+    pub(crate) fn invalid(name: &'static str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self {
+            kind: Kind::Setting { name, problem },
+        }
+    }
+
+    pub(crate) fn already_initialized() -> Self {
+        Self {
+            kind: Kind::AlreadyInitialized,
+        }
+    }
+
+    pub(crate) fn thread(source: io::Error) -> Self {
+        Self {
+            kind: Kind::Thread(source),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Setting { name, problem } => write!(f, "{name}: {problem}"),
+            Kind::AlreadyInitialized => f.write_str("init: the process already has a logger"),
+            Kind::Thread(_) => f.write_str("the listener's thread could not be started"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            Kind::Thread(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// A flush that ran into its deadline: so many of the records accepted before it have no outcome yet.
+///
+/// None of them is lost: their delivery goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlushError {
+    pending: u64,
+}
+
+impl FlushError {
+    pub(crate) fn new(pending: u64) -> Self {
+        Self { pending }
+    }
+
+    /// How many records were waited for in vain.
+    pub fn pending(&self) -> u64 {
+        self.pending
+    }
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records still pending when the flush's time was up", self.pending)
+    }
+}
+
+impl std::error::Error for FlushError {}

@@ -1,0 +1,161 @@
+//! Where records go: one attempt to deliver a batch, and what an attempt that failed says.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::record::LogRecord;
+
+/// A destination of records: Python's `Handler`.
+///
+/// A handler makes one attempt. When to make the next one, what becomes of the records until then, and who is told, is
+/// the business of the listener that owns it; the [`EmitError`] says which of these it should be.
+///
+/// It runs on the listener's thread, one call at a time, and may take its time: callers of `log::info!` never wait for
+/// it. What is logged on that thread is ignored, as a handler's own records would come back to it. A panic is caught,
+/// counted, and taken as a refusal of the records.
+///
+/// ```
+/// use logpost::{EmitError, Handler, LogRecord};
+///
+/// struct Stdout;
+///
+/// impl Handler for Stdout {
+///     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+///         for record in records {
+///             println!("{} {}", record.level(), record.message());
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Handler: Send {
+    /// Makes one attempt to deliver `records`, which are never empty and in the order in which they were logged.
+    ///
+    /// # Errors
+    ///
+    /// An error means that none of the records may be taken as delivered: all of them will be offered again, unless the
+    /// error is about their content ([`EmitError::payload`]).
+    fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError>;
+
+    /// How many records `emit` takes at once. Defaults to 1, so that an error is about one record; 0 counts as 1.
+    fn batch_size(&self) -> usize {
+        1
+    }
+}
+
+impl<H: Handler + ?Sized> Handler for Box<H> {
+    fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+        (**self).emit(records)
+    }
+
+    fn batch_size(&self) -> usize {
+        (**self).batch_size()
+    }
+}
+
+/// What kind of failure an [`EmitError`] is, which decides what becomes of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// It may work in a moment: the network, a time-out, an overloaded server. The records are kept, and offered again
+    /// after a delay that grows with every failure.
+    Transient,
+    /// The destination does not take anything as things are: wrong credentials, wrong address, a bad certificate. The
+    /// records are kept, and offered again after the longest delay.
+    Endpoint,
+    /// The destination refuses these very records, and would again. They are rejected.
+    Payload,
+}
+
+/// Why an attempt to deliver failed.
+///
+/// ```
+/// use std::time::Duration;
+/// use logpost::{EmitError, ErrorClass};
+///
+/// let error = EmitError::transient("the disk is full").retry_after(Duration::from_secs(60));
+/// assert_eq!(error.class(), ErrorClass::Transient);
+/// assert_eq!(error.to_string(), "the disk is full");
+/// ```
+#[derive(Debug)]
+pub struct EmitError {
+    class: ErrorClass,
+    retry_after: Option<Duration>,
+    address: Option<String>,
+    cause: Box<dyn StdError + Send + Sync>,
+}
+
+impl EmitError {
+    /// It may work in a moment ([`ErrorClass::Transient`]).
+    pub fn transient(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorClass::Transient, cause)
+    }
+
+    /// It won't work until somebody mends something ([`ErrorClass::Endpoint`]).
+    pub fn endpoint(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorClass::Endpoint, cause)
+    }
+
+    /// These records are refused, and always will be ([`ErrorClass::Payload`]).
+    pub fn payload(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorClass::Payload, cause)
+    }
+
+    /// An error of `class`.
+    pub fn new(class: ErrorClass, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let cause = cause.into();
+        Self {
+            class,
+            retry_after: None,
+            address: None,
+            cause,
+        }
+    }
+
+    /// The least time until the next attempt, where the destination asked for one.
+    #[must_use = "the delay is part of the error that is returned"]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// The same error, with the address that it is about before its text.
+    pub(crate) fn at(mut self, address: &dyn fmt::Display) -> Self {
+        self.address = Some(address.to_string());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn class(&self) -> ErrorClass {
+        self.class
+    }
+
+    /// The delay that the destination asked for.
+    pub fn delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = &self.address {
+            write!(f, "{address}: ")?;
+        }
+        self.cause.fmt(f)
+    }
+}
+
+impl StdError for EmitError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.source()
+    }
+}
+
+/// Taken as transient.
+impl From<io::Error> for EmitError {
+    fn from(error: io::Error) -> Self {
+        Self::transient(error)
+    }
+}

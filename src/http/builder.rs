@@ -1,0 +1,235 @@
+//! Settings of an `HttpHandler`, checked once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::HttpHandler;
+use super::client::{Client, Timeouts};
+use super::encode::FORM;
+use super::endpoint::{Credentials, Endpoint};
+use crate::error::Error;
+use crate::fields::Fields;
+use crate::record::LogRecord;
+use crate::value::Value;
+
+/// How long one request may take in all, from the name lookup to the end of the answer: 30 s.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to connect, TLS included: 5 s.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The method of the requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// The dictionary is the body. This is the default (Python's is GET).
+    #[default]
+    Post,
+    /// The dictionary is the query: joined to the URL's own by `&`, or else behind a `?`. Servers limit its length, many
+    /// of them to 8 KiB; a record that makes the URL longer than 65,534 bytes is rejected.
+    Get,
+}
+
+/// A mapper of the user's.
+pub(super) type Mapper = Arc<dyn Fn(&LogRecord, &mut Fields) + Send + Sync>;
+
+/// Configures an [`HttpHandler`]; made by [`HttpHandler::builder`].
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct HttpHandlerBuilder {
+    url: String,
+    method: Method,
+    credentials: Option<(String, String)>,
+    headers: Vec<(String, String)>,
+    fields: Fields,
+    mapper: Option<Mapper>,
+    timeouts: Timeouts,
+}
+
+impl HttpHandlerBuilder {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            method: Method::default(),
+            credentials: None,
+            headers: Vec::new(),
+            fields: Fields::new(),
+            mapper: None,
+            timeouts: Timeouts {
+                call: DEFAULT_TIMEOUT,
+                connect: DEFAULT_CONNECT_TIMEOUT,
+            },
+        }
+    }
+
+    /// The method. Defaults to [`Method::Post`].
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// A user and password, sent with every request as `Authorization: Basic` ([RFC 7617], in UTF-8) without being
+    /// asked for, as Python does. Defaults to those in the URL, if it has any.
+    ///
+    /// They travel in the clear unless the URL is https.
+    ///
+    /// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some((user.into(), password.into()));
+        self
+    }
+
+    /// Adds a header to every request; one name may be given several times. Defaults to none. Those that make up the
+    /// message itself (`Content-Length`, `Content-Type` and the like) are not to be set.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a field to every record, the same for each: in the default dictionary before the record's key-values, with a
+    /// mapper of your own behind what it has pushed. Defaults to none.
+    ///
+    /// In the default dictionary a key that is the dictionary's own goes out as `extra_<key>`.
+    pub fn field<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
+        self.fields.push(key, value);
+        self
+    }
+
+    /// Replaces the dictionary: `mapper` pushes what is to be sent. Defaults to
+    /// [`map_log_record`](crate::map_log_record), which it may call to add to it.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// HttpHandler::builder("http://127.0.0.1:9020/notify").map_log_record(|record, fields| {
+    ///     let urgent = record.level() == log::Level::Error;
+    ///     fields.push("text", record.message()).push("priority", if urgent { 1 } else { 0 });
+    /// });
+    /// ```
+    pub fn map_log_record(mut self, mapper: impl Fn(&LogRecord, &mut Fields) + Send + Sync + 'static) -> Self {
+        self.mapper = Some(Arc::new(mapper));
+        self
+    }
+
+    /// How long one request may take in all. Defaults to [`DEFAULT_TIMEOUT`]. Within it, 10 s without any progress, or
+    /// 5 s for a name lookup, end a request too.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.call = timeout;
+        self
+    }
+
+    /// How long it may take to connect, TLS included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.connect = timeout;
+        self
+    }
+
+    /// Checks all settings. It makes no connection.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is not an absolute http or https one, https without a TLS feature, a header that HTTP forbids or that is
+    /// not to be set, a user with a colon, a time-out of zero.
+    pub fn build(self) -> Result<HttpHandler, Error> {
+        let (endpoint, from_url) = Endpoint::parse(&self.url)?;
+        let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
+        let mut headers = HeaderMap::new();
+        if self.method == Method::Post {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
+        }
+        if let Some(credentials) = explicit.or(from_url) {
+            headers.insert(header::AUTHORIZATION, basic(&credentials)?);
+        }
+        for (name, value) in &self.headers {
+            add_header(&mut headers, name, value)?;
+        }
+        for (setting, timeout) in [
+            ("timeout", self.timeouts.call),
+            ("connect_timeout", self.timeouts.connect),
+        ] {
+            if timeout.is_zero() {
+                return Err(Error::invalid(setting, "must be longer than 0s"));
+            }
+        }
+        Ok(HttpHandler {
+            endpoint,
+            method: self.method,
+            headers,
+            static_fields: self.fields,
+            mapper: self.mapper,
+            client: Client::new(self.timeouts),
+            fields: Fields::new(),
+            body: String::new(),
+        })
+    }
+}
+
+/// Secrets are left out.
+impl fmt::Debug for HttpHandlerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpHandlerBuilder")
+            .field("method", &self.method)
+            .field("fields", &self.fields)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
+    let Credentials { user, password } = credentials;
+    // RFC 7617, section 2: the first colon ends the user, and control characters are forbidden in both.
+    if user.contains(':') {
+        return Err(Error::invalid("credentials", "the user must not contain a colon"));
+    }
+    if user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(Error::invalid(
+            "credentials",
+            "neither part may contain a control character",
+        ));
+    }
+    let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
+        .map_err(|_| Error::invalid("credentials", "too long for a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Headers that are part of how a message is framed, or that the encoding sets.
+const NOT_TO_BE_SET: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+fn add_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
+    let parsed = HeaderName::try_from(name)
+        .map_err(|_| Error::invalid("header", format!("{name:?} is not a header name that HTTP allows")))?;
+    if NOT_TO_BE_SET.contains(&parsed) {
+        return Err(Error::invalid("header", format!("{name:?} is logpost's to set")));
+    }
+    if parsed == header::AUTHORIZATION && headers.contains_key(&parsed) {
+        return Err(Error::invalid(
+            "header",
+            format!("{name:?} is given, and credentials or another one too"),
+        ));
+    }
+    // The value may be a secret; its name and what is wrong have to do.
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
+        Error::invalid(
+            "header",
+            format!("the value of {name:?} has a character that HTTP forbids, such as a newline"),
+        )
+    })?;
+    value.set_sensitive(true);
+    headers.append(parsed, value);
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The URL that records are sent to, taken apart once.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use ureq::http::Uri;
+use ureq::http::uri::{Authority, PathAndQuery};
+
+use crate::error::Error;
+
+/// Where to send, without the user and password that the URL may have named.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    uri: Uri,
+}
+
+/// A user and a password.
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+impl Endpoint {
+    pub(super) fn parse(url: &str) -> Result<(Self, Option<Credentials>), Error> {
+        let invalid = |problem: String| Error::invalid("url", problem);
+        if url.is_empty() {
+            return Err(invalid("must not be empty".to_owned()));
+        }
+        // A fragment is the business of browsers; it is never sent.
+        let sent = url.split_once('#').map_or(url, |(sent, _)| sent);
+        let not_a_url = |cause: &dyn fmt::Display| invalid(format!("{:?} is not a URL: {cause}", redacted(url)));
+        let uri: Uri = sent.parse().map_err(|error| not_a_url(&error))?;
+        match uri.scheme_str() {
+            None => {
+                return Err(invalid(format!(
+                    "must begin with http:// or https://, but is {:?}",
+                    redacted(url)
+                )));
+            }
+            Some("http") => {}
+            Some("https") if cfg!(feature = "rustls") => {}
+            Some("https") => {
+                let problem = format!("{:?} needs TLS: enable logpost's feature `rustls`", redacted(url));
+                return Err(invalid(problem));
+            }
+            Some(scheme) => {
+                return Err(invalid(format!("the scheme must be http or https, but is {scheme:?}")));
+            }
+        }
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let (userinfo, host) = match authority.rsplit_once('@') {
+            Some((userinfo, host)) => (Some(userinfo), host),
+            None => (None, authority),
+        };
+        let host: Authority = host.parse().map_err(|error| not_a_url(&error))?;
+        if host.host().is_empty() {
+            return Err(not_a_url(&"it has no host"));
+        }
+        let credentials = userinfo.map(Credentials::from_userinfo).transpose()?;
+        let mut parts = uri.into_parts();
+        parts.authority = Some(host);
+        let uri = Uri::from_parts(parts).map_err(|error| not_a_url(&error))?;
+        Ok((Self { uri }, credentials))
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The URL with `query` added to its own query, as Python's `HTTPHandler` does for GET: behind `?`, or behind `&` if
+    /// there is a `?` already. Where that one still has nothing behind it, Python's `&` would only make an empty pair.
+    pub(super) fn with_query(&self, query: &str) -> Result<Uri, ureq::http::Error> {
+        let own = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let separator = match own.find('?') {
+            _ if own.ends_with(['?', '&']) => "",
+            Some(_) => "&",
+            None => "?",
+        };
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(format!("{own}{separator}{query}"))?);
+        Ok(Uri::from_parts(parts)?)
+    }
+}
+
+/// Scheme, host and port alone: the path and the query of a webhook are as good as a password.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let authority = self.uri.authority().map_or("", Authority::as_str);
+        write!(f, "{scheme}://{authority}")
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Credentials {
+    /// Of `user:password` as it stands in a URL, percent-encoded.
+    fn from_userinfo(userinfo: &str) -> Result<Self, Error> {
+        let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+        let decoded = |text| {
+            percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| {
+                Error::invalid(
+                    "url",
+                    "the user or the password in it is not UTF-8 when percent-decoded",
+                )
+            })
+        };
+        let credentials = Self {
+            user: decoded(user)?,
+            password: decoded(password)?,
+        };
+        Ok(credentials)
+    }
+}
+
+/// The URL for an error message: whatever may be a secret in it is replaced.
+fn redacted(url: &str) -> String {
+    let without_query = url.split_once(['?', '#']).map_or(url, |(path, _)| path);
+    let start = without_query.find("://").map_or(0, |at| at + 3);
+    // A password with a slash in it ends the authority early for a parser, but is still none of anybody's business.
+    let shown = match without_query[start..].rfind('@') {
+        Some(at) => format!("{}***{}", &without_query[..start], &without_query[start + at..]),
+        None => without_query.to_owned(),
+    };
+    if without_query.len() < url.len() {
+        shown + "?***"
+    } else {
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(url: &str) -> String {
+        Endpoint::parse(url).map(|_| ()).expect_err(url).to_string()
+    }
+
+    #[test]
+    fn what_is_not_a_url_is_said() {
+        for url in [
+            "",
+            "/log",
+            "localhost:9020",
+            "example.com/log",
+            "http://",
+            "http:///log",
+            "http://a b/",
+            "ftp://a/",
+            "x",
+        ] {
+            let problem = problem(url);
+            assert!(problem.starts_with("url: "), "{url}: {problem}");
+        }
+        assert_eq!(
+            problem("/log"),
+            r#"url: must begin with http:// or https://, but is "/log""#
+        );
+    }
+
+    #[test]
+    fn secrets_are_left_out_of_errors() {
+        for url in [
+            "http://u:s3cret@ho st/",
+            "//u:s3cret@host/",
+            "http://u:s3/cret@ho st/",
+            "x y?token=s3cret",
+            "x y#s3cret",
+        ] {
+            let problem = problem(url);
+            assert!(!problem.contains("cret"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out() {
+        let (endpoint, credentials) = Endpoint::parse("http://us%40er:p%3Ass@host:81/log?a=b#part").unwrap();
+        let credentials = credentials.unwrap();
+        assert_eq!(
+            (credentials.user.as_str(), credentials.password.as_str()),
+            ("us@er", "p:ss")
+        );
+        assert_eq!(endpoint.uri(), "http://host:81/log?a=b");
+        assert_eq!(format!("{endpoint} {endpoint:?}"), "http://host:81 http://host:81");
+        assert!(Endpoint::parse("http://host").unwrap().1.is_none());
+        assert!(problem("http://%ff@host/").contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_query_is_joined_before_any_fragment() {
+        for (url, joined) in [
+            ("http://h/p", "http://h/p?q=1"),
+            ("http://h/p#frag", "http://h/p?q=1"),
+            ("http://h/p?a=b#frag", "http://h/p?a=b&q=1"),
+            ("http://h/p?", "http://h/p?q=1"),
+            ("http://h/p?a&", "http://h/p?a&q=1"),
+            ("http://h", "http://h/?q=1"),
+        ] {
+            assert_eq!(
+                Endpoint::parse(url).unwrap().0.with_query("q=1").unwrap(),
+                joined,
+                "{url}"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    #[test]
+    fn https_without_tls_is_an_error() {
+        assert!(problem("https://example.com/").contains("`rustls`"));
+    }
+}

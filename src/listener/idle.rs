@@ -1,0 +1,32 @@
+//! What a listener does when there is nothing to do.
+
+use std::time::Duration;
+
+use crate::queue::Queue;
+
+/// The naps of a quiet spell, in milliseconds. They grow, since every look into an empty queue costs a little, and stay
+/// short, since they are how long a record may have to wait. After the last one the listener asks to be woken.
+const NAPS: [u64; 6] = [1, 1, 2, 4, 8, 16];
+
+/// A quiet spell.
+#[derive(Debug, Default)]
+pub(super) struct Idle {
+    naps: usize,
+}
+
+impl Idle {
+    /// A record came: the spell is over.
+    pub(super) fn reset(&mut self) {
+        self.naps = 0;
+    }
+
+    /// Waits for something to do, a little longer each time.
+    pub(super) fn wait(&mut self, queue: &Queue) {
+        if let Some(&nap) = NAPS.get(self.naps) {
+            self.naps += 1;
+            queue.nap(Duration::from_millis(nap));
+        } else {
+            queue.sleep();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The front half: what runs on the caller's thread.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use log::{LevelFilter, Metadata, Record};
+
+use super::Queue;
+use crate::clock::far_future;
+use crate::record::LogRecord;
+
+thread_local! {
+    static ON_LISTENER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the calling thread as a listener's. What it logs (HTTP clients log too) is ignored: each such record would
+/// make a request, and so the next one.
+pub(crate) fn mark_listener_thread() {
+    ON_LISTENER.with(|flag| flag.set(true));
+}
+
+/// Whether the calling thread is a listener's.
+pub(crate) fn on_listener_thread() -> bool {
+    // A thread being torn down has no flag any more; a listener's thread logs nothing that late.
+    ON_LISTENER.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Python's `QueueHandler`: makes a record its own and puts it into the queue.
+#[derive(Debug)]
+pub(crate) struct QueueHandler {
+    queue: Arc<Queue>,
+    level: LevelFilter,
+}
+
+impl QueueHandler {
+    pub(crate) fn new(queue: Arc<Queue>, level: LevelFilter) -> Self {
+        Self { queue, level }
+    }
+
+    pub(crate) fn level(&self) -> LevelFilter {
+        self.level
+    }
+
+    pub(crate) fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
+    }
+
+    /// Captures `record` and enqueues it. Formatting runs code of the user's, so it comes before any lock.
+    pub(crate) fn handle(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.queue
+                .put(LogRecord::capture(record, self.queue.max_message_bytes()));
+        }
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+}
+
+/// Nobody is left who could log: the listener delivers what is there, and ends.
+impl Drop for QueueHandler {
+    fn drop(&mut self) {
+        self.queue.close(far_future());
+    }
+}

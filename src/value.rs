@@ -1,0 +1,160 @@
+//! A value of a field: its text, and what kind of thing the text stands for.
+
+use std::fmt;
+
+/// What the text of a [`Value`] stands for, for encodings that tell them apart.
+///
+/// A form sends text only; JSON, say, writes a number without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// No value: `None` or `()`. Its text is `None`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// An integer or a float, `NaN` and the infinities included.
+    Number,
+    /// Anything else.
+    String,
+}
+
+/// A value of a field, spelled as the [`log::kv`] crate's `Display` spells it: `true`, `1`, `0.1`, `NaN`, `None`.
+///
+/// Made from strings, numbers and bools with `into()`; read with [`kind`](Self::kind) and `Display`.
+///
+/// ```
+/// use logpost::{Value, ValueKind};
+///
+/// assert_eq!(Value::from(1.5).to_string(), "1.5");
+/// assert_eq!(Value::from(1.5).kind(), ValueKind::Number);
+/// assert_eq!(Value::from("1.5").kind(), ValueKind::String);
+/// ```
+#[derive(Clone, Copy, PartialEq)]
+pub struct Value<'a>(Repr<'a>);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Repr<'a> {
+    Text(ValueKind, &'a str),
+    Bool(bool),
+    Signed(i128),
+    Unsigned(u128),
+    Float(f64),
+}
+
+impl<'a> Value<'a> {
+    /// A value whose text is at hand.
+    pub(crate) fn from_text(kind: ValueKind, text: &'a str) -> Self {
+        Self(Repr::Text(kind, text))
+    }
+
+    /// What the text stands for.
+    pub fn kind(&self) -> ValueKind {
+        match self.0 {
+            Repr::Text(kind, _) => kind,
+            Repr::Bool(_) => ValueKind::Bool,
+            Repr::Signed(_) | Repr::Unsigned(_) | Repr::Float(_) => ValueKind::Number,
+        }
+    }
+
+    /// The text, where the value is held as text: always for values read from a [`LogRecord`](crate::LogRecord) or from
+    /// [`Fields`](crate::Fields), and for those made of a `&str`.
+    pub fn as_str(&self) -> Option<&'a str> {
+        match self.0 {
+            Repr::Text(_, text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Repr::Text(_, text) => f.write_str(text),
+            Repr::Bool(value) => value.fmt(f),
+            Repr::Signed(value) => value.fmt(f),
+            Repr::Unsigned(value) => value.fmt(f),
+            Repr::Float(value) => value.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Repr::Text(ValueKind::String, text) => write!(f, "{text:?}"),
+            _ => write!(f, "{self}"),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::from_text(ValueKind::String, text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self(Repr::Bool(value))
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(value: f64) -> Self {
+        Self(Repr::Float(value))
+    }
+}
+
+/// Widened to `f64`, as `log::kv` does: `0.1` becomes `0.10000000149011612`.
+impl From<f32> for Value<'_> {
+    fn from(value: f32) -> Self {
+        Self(Repr::Float(value.into()))
+    }
+}
+
+macro_rules! from_integers {
+    ($repr:ident as $wide:ty: $($integer:ty),*) => {$(
+        impl From<$integer> for Value<'_> {
+            fn from(value: $integer) -> Self {
+                Self(Repr::$repr(value as $wide))
+            }
+        }
+    )*};
+}
+
+from_integers!(Signed as i128: i8, i16, i32, i64, i128, isize);
+from_integers!(Unsigned as u128: u8, u16, u32, u64, u128, usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelled_as_log_kv_spells_them() {
+        for (ours, theirs) in [
+            (Value::from(true), log::kv::Value::from(true)),
+            (Value::from(-1), log::kv::Value::from(-1)),
+            (Value::from(u128::MAX), log::kv::Value::from(u128::MAX)),
+            (Value::from(1.0), log::kv::Value::from(1.0)),
+            (Value::from(1e16), log::kv::Value::from(1e16)),
+            (Value::from(0.1_f32), log::kv::Value::from(0.1_f32)),
+            (Value::from(f64::NAN), log::kv::Value::from(f64::NAN)),
+            (Value::from("a b"), log::kv::Value::from("a b")),
+        ] {
+            assert_eq!(ours.to_string(), theirs.to_string());
+        }
+    }
+
+    #[test]
+    fn kinds() {
+        assert_eq!(Value::from(false).kind(), ValueKind::Bool);
+        assert_eq!(Value::from(7_u8).kind(), ValueKind::Number);
+        assert_eq!(Value::from("7").kind(), ValueKind::String);
+    }
+}
