@@ -177,8 +177,8 @@ mod tests {
         assert!(default.ends_with("process extra_msg service k"), "{default}");
         assert_eq!(
             mapped(builder().map_log_record(|_, fields| {
- fields.push("a", 1);
- })),
+                fields.push("a", 1);
+            })),
             "a msg service"
         );
     }

@@ -1,0 +1,3 @@
+//! Behaviour, against a web server of our own.
+
+mod deliver;

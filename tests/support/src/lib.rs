@@ -1,0 +1,45 @@
+//! What logpost's integration tests share.
+
+mod server;
+mod wire;
+
+pub use server::{Connection, Plan, Server};
+pub use wire::{Answer, Request};
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything that works takes, even on a busy machine: who waits this long has found a hang.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds, looking again and again.
+///
+/// # Panics
+///
+/// If it does not within [`LONG`]; `what` says what was waited for.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !condition() {
+        assert!(since.elapsed() < LONG, "waited in vain until {what}");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Whether a test that needs `program` can run: if not, says so, and fails where CI is set.
+///
+/// # Panics
+///
+/// In CI, if the program can't be started: `.ci/run` installs all that the tests need.
+pub fn have(program: &str, version_flag: &str) -> bool {
+    let found = std::process::Command::new(program)
+        .arg(version_flag)
+        .output()
+        .is_ok_and(|output| output.status.success());
+    assert!(
+        found || std::env::var_os("CI").is_none(),
+        "{program} is missing, and CI is set"
+    );
+    if !found {
+        eprintln!("skipped: this test needs {program}");
+    }
+    found
+}

@@ -1,0 +1,140 @@
+//! HTTP/1.1 as little as a test server needs of it: requests with a Content-Length, answers of any bytes.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::TcpStream;
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Which connection it came on, from 0, and which request on that connection it was, from 0.
+    pub connection: usize,
+    /// Which request of its connection it was, from 0.
+    pub position: usize,
+    /// The method.
+    pub method: String,
+    /// The request target, path and query.
+    pub target: String,
+    /// All headers, in order, their names as sent.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The values of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        let matching = self
+            .headers
+            .iter()
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        matching.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The pairs of the form: of the body, or without one of the query.
+    pub fn form(&self) -> Vec<(String, String)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let form = if self.body.is_empty() {
+            query.as_bytes()
+        } else {
+            &self.body
+        };
+        form_urlencoded::parse(form).into_owned().collect()
+    }
+
+    /// The first value of a field of the form.
+    pub fn field(&self, key: &str) -> Option<String> {
+        self.form()
+            .into_iter()
+            .find(|(found, _)| found == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The message of the record that the form is about.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn msg(&self) -> String {
+        self.field("msg").expect("a form with a field msg")
+    }
+
+    /// Reads the head; `None` where the client has closed the connection instead.
+    pub(crate) fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+        let mut line = String::new();
+        if stream.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let mut words = line.split_whitespace().map(ToOwned::to_owned);
+        let mut request = Self {
+            method: words.next().unwrap_or_default(),
+            target: words.next().unwrap_or_default(),
+            ..Self::default()
+        };
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                return Ok(Some(request));
+            };
+            request.headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+
+    pub(crate) fn content_length(&self) -> usize {
+        self.header("content-length")
+            .first()
+            .map_or(0, |length| length.parse().expect("a length in bytes"))
+    }
+
+    pub(crate) fn read_body(&mut self, stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+        self.body = vec![0; self.content_length()];
+        stream.read_exact(&mut self.body)
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    bytes: Vec<u8>,
+    close: bool,
+}
+
+impl Answer {
+    /// An answer with this status, no headers of its own, and a short body (none for 204 and 304).
+    pub fn status(status: u16) -> Self {
+        Self::with(status, &[], if matches!(status, 204 | 304) { "" } else { "ok" })
+    }
+
+    /// An answer with this status, these headers and this body.
+    pub fn with(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let mut head = format!("HTTP/1.1 {status} Because\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !matches!(status, 204 | 304) {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        Self::raw(format!("{head}\r\n{body}"))
+    }
+
+    /// Just these bytes, whatever they mean.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        Self { bytes, close: false }
+    }
+
+    /// Closes the connection behind the answer.
+    #[must_use]
+    pub fn then_close(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn closes(&self) -> bool {
+        self.close
+    }
+}
