@@ -1,6 +1,7 @@
 //! A web server on raw TCP that does what a script says, and keeps every request that it got whole.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -162,6 +163,12 @@ impl Server {
             requests = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         requests.clone()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.address)
     }
 }
 
