@@ -1,0 +1,124 @@
+//! The house stays one to live in: imports point one way, and each foreign crate is known to one place.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module, and those of ours that it may import. What stands here may only name what stands above it, so there can
+/// be no cycle.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("sync", &[]),
+    ("clock", &[]),
+    ("error", &[]),
+    ("value", &[]),
+    ("stats", &["sync"]),
+    ("record", &["value"]),
+    ("fields", &["record", "value"]),
+    ("handler", &["record"]),
+    ("http", &["error", "fields", "handler", "record", "sync", "value"]),
+    ("testing", &["handler", "record", "sync"]),
+    ("queue", &["clock", "record", "stats", "sync"]),
+    ("listener", &["handler", "queue", "record", "stats", "sync", "clock"]),
+    ("logger", &["clock", "error", "queue"]),
+    (
+        "guard",
+        &["clock", "error", "listener", "logger", "queue", "stats", "sync"],
+    ),
+    ("global", &["error", "guard", "logger", "stats"]),
+    (
+        "builder",
+        &[
+            "error", "fields", "global", "guard", "handler", "listener", "logger", "queue", "record",
+        ],
+    ),
+];
+
+/// Foreign crates, and where they may be named.
+const KNOWN_TO: &[(&str, &[&str])] = &[
+    ("flume", &["queue/bounded.rs"]),
+    ("ureq", &["http/"]),
+    ("form_urlencoded", &["http/encode.rs"]),
+    ("percent_encoding", &["http/endpoint.rs"]),
+    ("base64", &["http/builder.rs"]),
+    ("fastrand", &["listener/retry.rs"]),
+];
+
+fn source_files() -> BTreeMap<String, String> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, files)
+            } else {
+                files.push(path)
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+    files
+        .iter()
+        .map(|path| (name(path), code_of(&fs::read_to_string(path).unwrap())))
+        .collect()
+}
+
+/// The lines that are neither comments nor unit tests.
+fn code_of(source: &str) -> String {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn words_after<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    let word = |rest: &'a str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .unwrap_or_default()
+    };
+    code.split(prefix).skip(1).map(word)
+}
+
+#[test]
+fn imports_point_one_way() {
+    for (place, (module, allowed)) in MAY_IMPORT.iter().enumerate() {
+        for name in *allowed {
+            assert!(
+                MAY_IMPORT[..place].iter().any(|(above, _)| above == name),
+                "{module} imports {name}: not above it"
+            );
+        }
+    }
+    for (file, code) in source_files() {
+        let module = file.split(['/', '.']).next().unwrap();
+        if module == "lib" {
+            continue;
+        }
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{file} is new"));
+        for imported in words_after(&code, "crate::") {
+            assert!(
+                imported == module || allowed.contains(&imported),
+                "{file} imports {imported}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_foreign_crate_is_known_to_one_place() {
+    for (file, code) in source_files() {
+        for (name, places) in KNOWN_TO {
+            let named = code.contains(&format!("{name}::"));
+            assert!(
+                !named || places.iter().any(|place| file.starts_with(place)),
+                "{file} names {name}"
+            );
+        }
+    }
+}
