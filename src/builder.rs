@@ -11,7 +11,7 @@ use crate::fields;
 use crate::global;
 use crate::guard::{Backend, Guard};
 use crate::handler::Handler;
-use crate::listener::{Failure, OnError, QueueListener};
+use crate::listener::{Delivery, Failure, OnError, Policy, QueueListener, Retry};
 use crate::logger::Logger;
 use crate::queue::{
     DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow, Queue, QueueHandler,
@@ -42,6 +42,7 @@ pub struct Pipeline {
     handler: Box<dyn Handler>,
     level: LevelFilter,
     limits: Limits,
+    policy: Policy,
 }
 
 impl Pipeline {
@@ -56,6 +57,7 @@ impl Pipeline {
                 overflow: Overflow::default(),
                 max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             },
+            policy: Policy::default(),
         }
     }
 
@@ -85,8 +87,33 @@ impl Pipeline {
         self
     }
 
+    /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
+    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`].
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_message_bytes = bytes;
+        self
+    }
+
+    /// When a failed attempt is made again. Defaults to [`Retry::default`]: for ever.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.policy.retry = retry;
+        self
+    }
+
+    /// Whether a record may arrive twice, or rather not at all. Defaults to [`Delivery::AtLeastOnce`].
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.policy.delivery = delivery;
+        self
+    }
+
     fn validate(&self) -> Result<(), Error> {
-        let Limits { records, bytes, .. } = self.limits;
+        const GIB: usize = 1 << 30;
+        let Limits {
+            records,
+            bytes,
+            max_message_bytes,
+            ..
+        } = self.limits;
         if records == 0 || records > MAX_RECORDS {
             let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
             return Err(Error::invalid("capacity", problem));
@@ -95,7 +122,11 @@ impl Pipeline {
             let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
             return Err(Error::invalid("capacity_bytes", problem));
         }
-        Ok(())
+        if max_message_bytes == 0 || max_message_bytes > GIB {
+            let problem = format!("must be from 1 to {GIB} bytes, but is {max_message_bytes}");
+            return Err(Error::invalid("max_message_bytes", problem));
+        }
+        self.policy.retry.validate()
     }
 }
 
@@ -110,6 +141,7 @@ impl fmt::Debug for Pipeline {
         f.debug_struct("Pipeline")
             .field("level", &self.level)
             .field("limits", &self.limits)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -211,7 +243,7 @@ impl Builder {
         for pipeline in self.pipelines {
             let queue = Arc::new(Queue::new(pipeline.limits));
             handlers.push(QueueHandler::new(Arc::clone(&queue), pipeline.level));
-            match QueueListener::start(queue, pipeline.handler, self.on_error.clone()) {
+            match QueueListener::start(queue, pipeline.handler, pipeline.policy, self.on_error.clone()) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
                     Backend::new(listeners, flush_timeout).dismantle();

@@ -108,11 +108,11 @@ impl Backend {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        Stats::sum(
-            self.listeners
-                .iter()
-                .map(|listener| listener.queue().ledger().snapshot()),
-        )
+        let all = self
+            .listeners
+            .iter()
+            .map(|listener| listener.queue().ledger().snapshot());
+        all.fold(Stats::default(), Stats::add)
     }
 
     fn flush_when_dropped(&self) {

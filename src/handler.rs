@@ -43,7 +43,19 @@ pub trait Handler: Send {
     fn batch_size(&self) -> usize {
         1
     }
+
+    /// A function that cuts short a call of `emit` that is under way on another thread, and fails all that follow.
+    /// Defaults to none.
+    ///
+    /// It is asked for once, before the first record, and called when [`Guard::stop`](crate::Guard::stop) has come to
+    /// its deadline.
+    fn cancel(&self) -> Option<Cancel> {
+        None
+    }
 }
+
+/// Cuts short what a handler is doing: see [`Handler::cancel`].
+pub type Cancel = Box<dyn Fn() + Send + Sync>;
 
 impl<H: Handler + ?Sized> Handler for Box<H> {
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
@@ -52,6 +64,10 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 
     fn batch_size(&self) -> usize {
         (**self).batch_size()
+    }
+
+    fn cancel(&self) -> Option<Cancel> {
+        (**self).cancel()
     }
 }
 
@@ -65,7 +81,8 @@ pub enum ErrorClass {
     /// The destination does not take anything as things are: wrong credentials, wrong address, a bad certificate. The
     /// records are kept, and offered again after the longest delay.
     Endpoint,
-    /// The destination refuses these very records, and would again. They are rejected.
+    /// The destination refuses these very records, and would again. Of several, each half is offered by itself; a
+    /// single one is rejected.
     Payload,
 }
 
@@ -83,6 +100,7 @@ pub enum ErrorClass {
 pub struct EmitError {
     class: ErrorClass,
     retry_after: Option<Duration>,
+    not_arrived: bool,
     address: Option<String>,
     cause: Box<dyn StdError + Send + Sync>,
 }
@@ -109,6 +127,7 @@ impl EmitError {
         Self {
             class,
             retry_after: None,
+            not_arrived: false,
             address: None,
             cause,
         }
@@ -121,6 +140,14 @@ impl EmitError {
         self
     }
 
+    /// Says that none of the records can have arrived, so that even [`Delivery::AtMostOnce`](crate::Delivery) may offer
+    /// them again.
+    #[must_use = "the promise is part of the error that is returned"]
+    pub fn not_arrived(mut self) -> Self {
+        self.not_arrived = true;
+        self
+    }
+
     /// The same error, with the address that it is about before its text.
     pub(crate) fn at(mut self, address: &dyn fmt::Display) -> Self {
         self.address = Some(address.to_string());
@@ -130,6 +157,11 @@ impl EmitError {
     /// What kind of failure it is.
     pub fn class(&self) -> ErrorClass {
         self.class
+    }
+
+    /// Whether it is certain that none of the records has arrived.
+    pub fn cannot_have_arrived(&self) -> bool {
+        self.not_arrived
     }
 
     /// The delay that the destination asked for.

@@ -21,13 +21,13 @@ pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};
 pub use guard::Guard;
-pub use handler::{EmitError, ErrorClass, Handler};
+pub use handler::{Cancel, EmitError, ErrorClass, Handler};
 pub use http::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpHandler, HttpHandlerBuilder, Method};
-pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Failure, MAX_RETRY_AFTER};
+pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::Logger;
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
-pub use stats::{Dropped, Stats};
+pub use stats::{Dropped, LastError, State, Stats};
 pub use testing::CaptureHandler;
 pub use value::{Value, ValueKind};
 

@@ -34,6 +34,8 @@ pub struct LogRecord {
     module_path: Part,
     file: Part,
     line: Option<u32>,
+    /// Its number in the queue, from 1; 0 for a record that has not been in one.
+    sequence: u64,
     created: u64,
     thread: Option<Arc<Thread>>,
     /// Where in `text` the pairs begin, and where the index of their lengths does.
@@ -151,12 +153,23 @@ impl LogRecord {
             module_path,
             file,
             line: record.line(),
+            sequence: 0,
             created,
             thread: Thread::current(),
             pairs,
             pair_index,
             level: record.level(),
         }
+    }
+
+    /// Which record of its queue it is, from 1: the same at every attempt to deliver it. `None` for a record that has not
+    /// been in a queue.
+    pub fn sequence(&self) -> Option<u64> {
+        (self.sequence > 0).then_some(self.sequence)
+    }
+
+    pub(crate) fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
     }
 
     /// Bytes of memory that the record takes.
@@ -538,6 +551,6 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        assert!(size_of::<LogRecord>() <= 120, "{}", size_of::<LogRecord>());
+        assert!(size_of::<LogRecord>() <= 128, "{}", size_of::<LogRecord>());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::sync::lock;
 
@@ -18,7 +18,7 @@ use crate::sync::lock;
 /// let stats = logpost::Stats::default();
 /// assert_eq!(
 ///     stats.to_string(),
-///     "accepted 0, delivered 0, pending 0, rejected 0, abandoned 0, dropped 0, retries 0, panics 0",
+///     "accepted 0, delivered 0, pending 0, rejected 0, abandoned 0, dropped 0, attempts 0, retries 0, panics 0, idle",
 /// );
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,14 +32,47 @@ pub struct Stats {
     pub pending: u64,
     /// Refused for good: the server will never take this very record.
     pub rejected: u64,
-    /// Given up because the logger was stopped before they could be delivered.
+    /// Given up: the logger was stopped before they could be delivered, or a limit of [`Retry`](crate::Retry) was
+    /// reached, or they may have arrived and [`Delivery::AtMostOnce`](crate::Delivery) forbids another attempt.
     pub abandoned: u64,
     /// Never accepted, or pushed out again.
     pub dropped: Dropped,
-    /// Attempts that failed and were made again.
+    /// Attempts to deliver, successful or not: for an HTTP handler about as many as requests.
+    pub attempts: u64,
+    /// Attempts that were made again because one before had failed.
     pub retries: u64,
-    /// Panics of a handler, or of what it calls, that were caught.
+    /// Panics that were caught: of a handler, of a mapper, of `on_error`.
     pub panics: u64,
+    /// What is going on.
+    pub state: State,
+    /// The last attempt that failed, however long ago.
+    pub last_error: Option<LastError>,
+}
+
+/// What a logger is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing is pending.
+    #[default]
+    Idle,
+    /// Records are pending, and nothing is wrong.
+    Delivering,
+    /// The last attempt failed, and so did all others since the time given.
+    Failing {
+        /// When the first of these attempts failed.
+        since: SystemTime,
+    },
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastError {
+    /// What was wrong, and where.
+    pub text: String,
+    /// When it failed.
+    pub at: SystemTime,
 }
 
 /// Records that were dropped at the queue's door, by reason.
@@ -64,54 +97,105 @@ impl Dropped {
 }
 
 impl Stats {
-    pub(crate) fn sum(all: impl IntoIterator<Item = Self>) -> Self {
-        all.into_iter().fold(Self::default(), |sum, each| Self {
-            accepted: sum.accepted + each.accepted,
-            delivered: sum.delivered + each.delivered,
-            pending: sum.pending + each.pending,
-            rejected: sum.rejected + each.rejected,
-            abandoned: sum.abandoned + each.abandoned,
+    /// The stats of two queues taken together.
+    pub(crate) fn add(self, other: Self) -> Self {
+        let state = match (self.state, other.state) {
+            (State::Failing { since: a }, State::Failing { since: b }) => State::Failing { since: a.min(b) },
+            (failing @ State::Failing { .. }, _) | (_, failing @ State::Failing { .. }) => failing,
+            (State::Idle, State::Idle) => State::Idle,
+            _ => State::Delivering,
+        };
+        Self {
+            accepted: self.accepted + other.accepted,
+            delivered: self.delivered + other.delivered,
+            pending: self.pending + other.pending,
+            rejected: self.rejected + other.rejected,
+            abandoned: self.abandoned + other.abandoned,
             dropped: Dropped {
-                full: sum.dropped.full + each.dropped.full,
-                full_bytes: sum.dropped.full_bytes + each.dropped.full_bytes,
-                oldest: sum.dropped.oldest + each.dropped.oldest,
-                closed: sum.dropped.closed + each.dropped.closed,
+                full: self.dropped.full + other.dropped.full,
+                full_bytes: self.dropped.full_bytes + other.dropped.full_bytes,
+                oldest: self.dropped.oldest + other.dropped.oldest,
+                closed: self.dropped.closed + other.dropped.closed,
             },
-            retries: sum.retries + each.retries,
-            panics: sum.panics + each.panics,
-        })
+            attempts: self.attempts + other.attempts,
+            retries: self.retries + other.retries,
+            panics: self.panics + other.panics,
+            state,
+            last_error: [self.last_error, other.last_error]
+                .into_iter()
+                .flatten()
+                .max_by_key(|error| error.at),
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dropped {}", self.total())?;
+        let reasons = [
+            ("queue full", self.full),
+            ("queue full in bytes", self.full_bytes),
+            ("oldest", self.oldest),
+            ("stopped", self.closed),
+        ];
+        let mut separator = " (";
+        for (reason, count) in reasons.into_iter().filter(|&(_, count)| count > 0) {
+            write!(f, "{separator}{reason} {count}")?;
+            separator = ", ";
+        }
+        if self.total() > 0 { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("idle"),
+            Self::Delivering => f.write_str("delivering"),
+            Self::Failing { since } => write!(f, "failing for {}", Since(*since)),
+        }
     }
 }
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dropped = self.dropped.total();
+        let Self {
+            accepted,
+            delivered,
+            pending,
+            rejected,
+            abandoned,
+            dropped,
+            ..
+        } = self;
+        let Self {
+            attempts,
+            retries,
+            panics,
+            state,
+            ..
+        } = self;
         write!(
             f,
-            "accepted {}, delivered {}, pending {}, rejected {}, abandoned {}, dropped {dropped}",
-            self.accepted, self.delivered, self.pending, self.rejected, self.abandoned,
+            "accepted {accepted}, delivered {delivered}, pending {pending}, rejected {rejected}, "
         )?;
-        if dropped > 0 {
-            let Dropped {
-                full,
-                full_bytes,
-                oldest,
-                closed,
-            } = self.dropped;
-            let reasons = [
-                (full, "queue full"),
-                (full_bytes, "queue full in bytes"),
-                (oldest, "oldest"),
-                (closed, "stopped"),
-            ];
-            let reasons: Vec<_> = reasons
-                .iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, reason)| format!("{reason} {count}"))
-                .collect();
-            write!(f, " ({})", reasons.join(", "))?;
+        write!(
+            f,
+            "abandoned {abandoned}, {dropped}, attempts {attempts}, retries {retries}, panics {panics}, {state}"
+        )?;
+        match &self.last_error {
+            Some(error) => write!(f, ", last error {} ago: {}", Since(error.at), error.text),
+            None => Ok(()),
         }
-        write!(f, ", retries {}, panics {}", self.retries, self.panics)
+    }
+}
+
+/// How long ago something was, in whole seconds.
+struct Since(SystemTime);
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.elapsed().unwrap_or_default().as_secs())
     }
 }
 
@@ -145,7 +229,6 @@ pub(crate) struct Ledger {
     full: AtomicU64,
     full_bytes: AtomicU64,
     closed: AtomicU64,
-    retries: AtomicU64,
     panics: AtomicU64,
     settled: Mutex<Settled>,
     changed: Condvar,
@@ -158,6 +241,12 @@ struct Settled {
     abandoned: u64,
     oldest: u64,
     closed: u64,
+    attempts: u64,
+    retries: u64,
+    /// Time spent in attempts.
+    busy: Duration,
+    failing_since: Option<SystemTime>,
+    last_error: Option<LastError>,
     waiters: Vec<Waiter>,
     next_waiter: u64,
 }
@@ -168,18 +257,18 @@ impl Settled {
     }
 }
 
-/// One flush: it waits until the records numbered below `before` that had no outcome yet have one.
+/// One flush: it waits until the records numbered up to `last` that had no outcome yet have one.
 #[derive(Debug)]
 struct Waiter {
     id: u64,
-    before: u64,
+    last: u64,
     remaining: u64,
 }
 
 impl Ledger {
-    /// Gives a record its number. Its room in the queue is reserved, and an outcome will follow.
+    /// Gives a record its number, from 1. Its room in the queue is reserved, and an outcome will follow.
     pub(crate) fn take_in(&self) -> u64 {
-        self.taken_in.fetch_add(1, Ordering::SeqCst)
+        self.taken_in.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     pub(crate) fn drop_at_door(&self, reason: DropReason) {
@@ -191,30 +280,53 @@ impl Ledger {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn retried(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn panicked(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Settles the records with these numbers, each for the first and last time.
-    pub(crate) fn settle(&self, outcome: Outcome, sequences: &[u64]) {
+    /// An attempt was made, and took so long; a retry is one that follows a failure with the same records.
+    pub(crate) fn attempted(&self, took: Duration, retry: bool) {
         let mut settled = lock(&self.settled);
-        let count = sequences.len() as u64;
+        settled.attempts += 1;
+        settled.retries += u64::from(retry);
+        settled.busy += took;
+    }
+
+    /// How long an attempt takes on average.
+    pub(crate) fn mean_attempt(&self) -> Duration {
+        let settled = lock(&self.settled);
+        settled.busy / u32::try_from(settled.attempts.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The last attempt failed.
+    pub(crate) fn failed(&self, text: String) {
+        let at = SystemTime::now();
+        let mut settled = lock(&self.settled);
+        settled.failing_since.get_or_insert(at);
+        settled.last_error = Some(LastError { text, at });
+    }
+
+    /// The last attempt succeeded.
+    pub(crate) fn succeeded(&self) {
+        lock(&self.settled).failing_since = None;
+    }
+
+    /// Settles the records with these numbers, each for the first and last time.
+    pub(crate) fn settle(&self, outcome: Outcome, sequences: impl Iterator<Item = u64> + Clone) {
+        let mut settled = lock(&self.settled);
+        let mut finished = false;
+        for waiter in &mut settled.waiters {
+            let last = waiter.last;
+            waiter.remaining -= sequences.clone().filter(|&sequence| sequence <= last).count() as u64;
+            finished |= waiter.remaining == 0;
+        }
+        let count = sequences.count() as u64;
         match outcome {
             Outcome::Delivered => settled.delivered += count,
             Outcome::Rejected => settled.rejected += count,
             Outcome::Abandoned => settled.abandoned += count,
             Outcome::DroppedOldest => settled.oldest += count,
             Outcome::DroppedClosed => settled.closed += count,
-        }
-        let mut finished = false;
-        for waiter in &mut settled.waiters {
-            let before = waiter.before;
-            waiter.remaining -= sequences.iter().filter(|&&sequence| sequence < before).count() as u64;
-            finished |= waiter.remaining == 0;
         }
         drop(settled);
         if finished {
@@ -231,15 +343,15 @@ impl Ledger {
     /// Waits until every record taken in before this call has its outcome; at the deadline, says how many have none.
     pub(crate) fn wait(&self, deadline: Instant) -> Result<(), u64> {
         let mut settled = lock(&self.settled);
-        // Under the lock, so that all who are settled by now are numbered below `before`.
-        let before = self.taken_in.load(Ordering::SeqCst);
-        let remaining = before - settled.total();
+        // Under the lock, so that no number settled by now is above `last`.
+        let last = self.taken_in.load(Ordering::SeqCst);
+        let remaining = last - settled.total();
         if remaining == 0 {
             return Ok(());
         }
         let id = settled.next_waiter;
         settled.next_waiter += 1;
-        settled.waiters.push(Waiter { id, before, remaining });
+        settled.waiters.push(Waiter { id, last, remaining });
         loop {
             let place = settled.waiters.iter().position(|waiter| waiter.id == id);
             let place = place.expect("a waiter is removed by its own thread only, below");
@@ -254,15 +366,21 @@ impl Ledger {
         }
     }
 
+    /// What was dropped so far.
+    pub(crate) fn dropped(&self) -> Dropped {
+        self.snapshot().dropped
+    }
+
     pub(crate) fn snapshot(&self) -> Stats {
         let settled = lock(&self.settled);
         // Read after the outcomes, under their lock: a record is counted in before it can be settled.
         let taken_in = self.taken_in.load(Ordering::SeqCst);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let pending = taken_in - settled.total();
         Stats {
             accepted: taken_in - settled.oldest - settled.closed,
             delivered: settled.delivered,
-            pending: taken_in - settled.total(),
+            pending,
             rejected: settled.rejected,
             abandoned: settled.abandoned,
             dropped: Dropped {
@@ -271,8 +389,15 @@ impl Ledger {
                 oldest: settled.oldest,
                 closed: count(&self.closed) + settled.closed,
             },
-            retries: count(&self.retries),
+            attempts: settled.attempts,
+            retries: settled.retries,
             panics: count(&self.panics),
+            state: match settled.failing_since {
+                Some(since) => State::Failing { since },
+                None if pending > 0 => State::Delivering,
+                None => State::Idle,
+            },
+            last_error: settled.last_error.clone(),
         }
     }
 }
@@ -290,14 +415,18 @@ mod tests {
         Instant::now() + LONG
     }
 
+    fn settle(ledger: &Ledger, outcome: Outcome, sequences: &[u64]) {
+        ledger.settle(outcome, sequences.iter().copied());
+    }
+
     #[test]
     fn the_balance_holds_whatever_happens() {
         let ledger = Ledger::default();
         let numbers: Vec<_> = (0..5).map(|_| ledger.take_in()).collect();
         ledger.drop_at_door(DropReason::Full);
-        ledger.settle(Outcome::Delivered, &numbers[0..1]);
-        ledger.settle(Outcome::Rejected, &numbers[1..2]);
-        ledger.settle(Outcome::DroppedOldest, &numbers[2..3]);
+        settle(&ledger, Outcome::Delivered, &numbers[0..1]);
+        settle(&ledger, Outcome::Rejected, &numbers[1..2]);
+        settle(&ledger, Outcome::DroppedOldest, &numbers[2..3]);
         let stats = ledger.snapshot();
         assert_eq!((stats.accepted, stats.pending, stats.dropped.total()), (4, 2, 2));
         assert_eq!(
@@ -308,6 +437,40 @@ mod tests {
             stats.to_string().contains("dropped 2 (queue full 1, oldest 1)"),
             "{stats}"
         );
+    }
+
+    #[test]
+    fn the_state_follows_the_attempts() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.snapshot().state, State::Idle);
+        let number = ledger.take_in();
+        assert_eq!(ledger.snapshot().state, State::Delivering);
+        ledger.failed("refused".to_owned());
+        let State::Failing { since } = ledger.snapshot().state else {
+            panic!("not failing")
+        };
+        ledger.failed("still refused".to_owned());
+        assert_eq!(ledger.snapshot().state, State::Failing { since });
+        ledger.succeeded();
+        settle(&ledger, Outcome::Delivered, &[number]);
+        let stats = ledger.snapshot();
+        assert_eq!(stats.state, State::Idle);
+        assert!(
+            stats.to_string().ends_with("idle, last error 0 s ago: still refused"),
+            "{stats}"
+        );
+    }
+
+    #[test]
+    fn stats_of_two_queues_add_up() {
+        let earlier = SystemTime::UNIX_EPOCH;
+        let failing = |since| Stats {
+            accepted: 1,
+            state: State::Failing { since },
+            ..Stats::default()
+        };
+        let sum = failing(SystemTime::now()).add(failing(earlier)).add(Stats::default());
+        assert_eq!((sum.accepted, sum.state), (2, State::Failing { since: earlier }));
     }
 
     #[test]
@@ -326,9 +489,9 @@ mod tests {
                 thread::yield_now();
             }
             let later = ledger.take_in();
-            ledger.settle(Outcome::Delivered, &[second, later]);
+            settle(ledger, Outcome::Delivered, &[second, later]);
             assert!(!waiter.is_finished());
-            ledger.settle(Outcome::Delivered, &[first]);
+            settle(ledger, Outcome::Delivered, &[first]);
             waiter.join().unwrap().unwrap();
         });
         assert!(lock(&ledger.settled).waiters.is_empty());
@@ -340,7 +503,7 @@ mod tests {
         let number = ledger.take_in();
         ledger.take_in();
         assert_eq!(ledger.wait(Instant::now()), Err(2));
-        ledger.settle(Outcome::Delivered, &[number]);
+        settle(&ledger, Outcome::Delivered, &[number]);
         assert_eq!(ledger.wait(Instant::now() + Duration::from_millis(1)), Err(1));
         assert!(lock(&ledger.settled).waiters.is_empty());
     }

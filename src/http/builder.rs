@@ -8,10 +8,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::HttpHandler;
 use super::client::{Client, Timeouts};
 use super::encode::FORM;
 use super::endpoint::{Credentials, Endpoint};
+use super::idempotency::Keys;
+use super::{HttpHandler, IDEMPOTENCY_KEY};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::record::LogRecord;
@@ -162,6 +163,8 @@ impl HttpHandlerBuilder {
             static_fields: self.fields,
             mapper: self.mapper,
             client: Client::new(self.timeouts),
+            keys: Keys::new(),
+            left_unread: 0,
             fields: Fields::new(),
             body: String::new(),
         })
@@ -199,7 +202,8 @@ fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
 }
 
 /// Headers that are part of how a message is framed, or that the encoding sets.
-const NOT_TO_BE_SET: [HeaderName; 8] = [
+const NOT_TO_BE_SET: [HeaderName; 9] = [
+    IDEMPOTENCY_KEY,
     header::CONNECTION,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,

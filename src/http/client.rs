@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::io::Read as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use ureq::http::{HeaderMap, Method, Request, Uri};
-use ureq::tls::TlsConfig;
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
 use ureq::{Agent, Body};
 
+use super::classes;
+use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
 use super::resolve::CachingResolver;
-use super::status::classify;
-use crate::handler::{EmitError, ErrorClass};
+use super::retry_after;
+use crate::handler::{Cancel, EmitError};
 
 /// The time-outs of a request.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for the next request. Servers close theirs after 5 s and more.
 const MAX_IDLE: Duration = Duration::from_secs(4);
+/// How much of an answer's head is read; a longer one is an error.
+const MAX_HEAD: usize = 64 * 1024;
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
 /// How much of a refusal's body is worth telling.
@@ -35,12 +37,13 @@ const MAX_REASON: usize = 200;
 pub(super) struct Client {
     agent: Agent,
     resolver: CachingResolver,
+    journey: Journey,
     buffer: Box<[u8]>,
 }
 
 impl Client {
     pub(super) fn new(timeouts: Timeouts) -> Self {
-        let resolver = CachingResolver::system();
+        let (resolver, journey) = (CachingResolver::system(), Journey::default());
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -52,13 +55,14 @@ impl Client {
             .timeout_connect(Some(timeouts.connect))
             .timeout_per_read(Some(READ_WRITE_TIMEOUT))
             .timeout_per_write(Some(READ_WRITE_TIMEOUT))
+            .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
-            .tls_config(TlsConfig::default())
             .build();
         Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), resolver.clone()),
+            agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
             resolver,
+            journey,
             buffer: vec![0; 4096].into(),
         }
     }
@@ -66,29 +70,81 @@ impl Client {
     /// Sends one request. An error's text says what happened, but not where to.
     pub(super) fn send(
         &mut self,
-        method: Method,
-        uri: Uri,
-        headers: HeaderMap,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
         body: Option<&[u8]>,
     ) -> Result<(), EmitError> {
+        let mut sent = self.run(method, uri, headers, body);
+        // A server may close a connection that is idle at the very moment at which it is used again. Nothing is wrong
+        // then, so there is nothing to wait for.
+        if sent.as_ref().is_err_and(is_disconnect) && self.journey.stage() == Stage::OnKeptConnection {
+            sent = self.run(method, uri, headers, body);
+        }
+        match sent {
+            Ok(answer) => self.judge(answer),
+            Err(error) => {
+                self.resolver.forget();
+                let departed = !matches!(self.journey.stage(), Stage::Departing | Stage::Connecting);
+                let error = EmitError::new(classes::of_error(&error), error);
+                Err(if departed { error } else { error.not_arrived() })
+            }
+        }
+    }
+
+    /// Whether the server closed the connection before it had all of the last request.
+    pub(super) fn was_left_unread(&self) -> bool {
+        self.journey.was_left_unread()
+    }
+
+    /// Fails the request under way, and all that follow.
+    pub(super) fn cancel(&self) -> Cancel {
+        let agent = self.agent.clone();
+        Box::new(move || agent.clone().shutdown())
+    }
+
+    fn run(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<Response<Body>, ureq::Error> {
         let mut request = Request::new(());
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        let (parts, ()) = request.into_parts();
-        let sent = match body {
-            Some(body) => self.agent.run(Request::from_parts(parts, body)),
-            None => self.agent.run(Request::from_parts(parts, ())),
-        };
-        let answer = sent.map_err(|error| {
-            self.resolver.forget();
-            EmitError::new(class_of(&error), error)
-        })?;
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers.clone();
+        self.journey.begin();
+        match body {
+            Some(body) => self.agent.run(request.map(|()| body)),
+            None => self.agent.run(request),
+        }
+    }
+
+    fn judge(&mut self, answer: Response<Body>) -> Result<(), EmitError> {
         let (parts, mut body) = answer.into_parts();
-        let verdict = classify(parts.status.as_u16());
+        let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
         let reason = self.drain(&mut body);
-        verdict.map_err(|class| EmitError::new(class, format!("the server answered {}{reason}", parts.status)))
+        let Err(class) = classes::of_status(status.as_u16()) else {
+            if self.was_left_unread() {
+                let text = format!("the server answered {status} before it had read the request");
+                return Err(EmitError::transient(text));
+            }
+            return Ok(());
+        };
+        let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
+        if classes::is_refusal(status.as_u16()) {
+            error = error.not_arrived();
+        }
+        let asked_for = parts
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        if let Some(delay) = asked_for.and_then(|value| retry_after::parse(value, SystemTime::now())) {
+            error = error.retry_after(delay);
+        }
+        Err(error)
     }
 
     /// Reads the answer to its end, and returns its beginning for an error message. What fails here changes nothing
@@ -128,23 +184,6 @@ impl fmt::Display for Reason {
         } else {
             write!(f, ": {}", line.escape_debug())
         }
-    }
-}
-
-/// What a request that got no answer means for the records. Without an answer they may arrive another time.
-fn class_of(error: &ureq::Error) -> ErrorClass {
-    match error {
-        // The certificate, the proxy, the settings: nothing that another attempt would change.
-        ureq::Error::Tls(_)
-        | ureq::Error::TlsRequired
-        | ureq::Error::BadUri(_)
-        | ureq::Error::Http(_)
-        | ureq::Error::InvalidProxyUrl
-        | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::RequireHttpsOnly(_) => ErrorClass::Endpoint,
-        #[cfg(feature = "rustls")]
-        ureq::Error::Rustls(_) | ureq::Error::Pem(_) => ErrorClass::Endpoint,
-        _ => ErrorClass::Transient,
     }
 }
 

@@ -1,24 +1,28 @@
 //! Python's `HTTPHandler`: a dictionary for each record, urlencoded, to a web server.
 
 mod builder;
+mod classes;
 mod client;
 mod encode;
 mod endpoint;
+mod idempotency;
+mod journey;
 mod resolve;
-mod status;
+mod retry_after;
 
 use std::fmt;
 
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, HeaderName};
 
 pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpHandlerBuilder, Method};
 
 use self::builder::Mapper;
 use self::client::Client;
 use self::endpoint::Endpoint;
+use self::idempotency::Keys;
 use crate::error::Error;
 use crate::fields::{Fields, map_core, map_key_values};
-use crate::handler::{EmitError, Handler};
+use crate::handler::{Cancel, EmitError, ErrorClass, Handler};
 use crate::record::LogRecord;
 
 /// Sends each record to a web server, as a form.
@@ -47,6 +51,9 @@ pub struct HttpHandler {
     static_fields: Fields,
     mapper: Option<Mapper>,
     client: Client,
+    keys: Keys,
+    /// Large bodies in a row that the server stopped reading before their end.
+    left_unread: u32,
     /// Storage for the record at hand.
     fields: Fields,
     body: String,
@@ -87,22 +94,54 @@ impl HttpHandler {
         }
     }
 
-    fn send(&mut self) -> Result<(), EmitError> {
-        let headers = self.headers.clone();
+    fn send(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+        use ureq::http::Method as Verb;
+        let Self {
+            client,
+            endpoint,
+            headers,
+            body,
+            ..
+        } = self;
         match self.method {
             Method::Post => {
-                let uri = self.endpoint.uri().clone();
-                self.client
-                    .send(ureq::http::Method::POST, uri, headers, Some(self.body.as_bytes()))
+                headers.insert(IDEMPOTENCY_KEY, self.keys.key(records));
+                let sent = client.send(&Verb::POST, endpoint.uri(), headers, Some(body.as_bytes()));
+                self.judge_unread(sent)
             }
             Method::Get => {
-                let uri = self.endpoint.with_query(&self.body);
+                let uri = endpoint.with_query(body);
                 let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
-                self.client.send(ureq::http::Method::GET, uri, headers, None)
+                client.send(&Verb::GET, &uri, headers, None)
             }
         }
     }
+
+    /// A server that refuses a large body may close before its 413 can be read. Where that happens again and again, it
+    /// is taken for one.
+    fn judge_unread(&mut self, sent: Result<(), EmitError>) -> Result<(), EmitError> {
+        let transient = |error: &EmitError| error.class() == ErrorClass::Transient;
+        if self.body.len() < LARGE_BODY || !self.client.was_left_unread() || !sent.as_ref().is_err_and(transient) {
+            self.left_unread = 0;
+            return sent;
+        }
+        self.left_unread += 1;
+        if self.left_unread < UNREAD_IS_REFUSED {
+            return sent;
+        }
+        self.left_unread = 0;
+        let size = self.body.len();
+        Err(EmitError::payload(format!(
+            "the server closed the connection while {size} bytes were sent, again and again"
+        )))
+    }
 }
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Below this size a closed connection says nothing about a body.
+const LARGE_BODY: usize = 64 * 1024;
+/// After so many times, it is the body.
+const UNREAD_IS_REFUSED: u32 = 3;
 
 impl Handler for HttpHandler {
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
@@ -110,9 +149,14 @@ impl Handler for HttpHandler {
             self.map(record);
             self.body.clear();
             encode::append_form(&self.fields, &mut self.body);
-            self.send().map_err(|error| error.at(&self.endpoint))?;
+            self.send(std::slice::from_ref(record))
+                .map_err(|error| error.at(&self.endpoint))?;
         }
         Ok(())
+    }
+
+    fn cancel(&self) -> Option<Cancel> {
+        Some(self.client.cancel())
     }
 }
 

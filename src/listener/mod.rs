@@ -1,30 +1,51 @@
 //! The back half: the thread that takes records out of a queue and offers them to a handler until they are delivered.
 
 mod idle;
+mod losses;
 mod report;
 mod retry;
+mod worker;
 
+use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use self::report::{Action, Failure};
 pub(crate) use self::report::{OnError, print};
-pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER};
+pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER, Retry};
 
-use self::idle::Idle;
-use self::report::Reporter;
-use self::retry::Backoff;
-use crate::handler::{EmitError, ErrorClass, Handler};
-use crate::queue::{Batch, Queue, mark_listener_thread};
+use self::worker::Worker;
+use crate::handler::{Cancel, Handler};
+use crate::queue::Queue;
+use crate::record::LogRecord;
 use crate::stats::Outcome;
 
+/// Whether a record may arrive twice, or rather not at all, where an answer was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// Records are offered again until they are certainly delivered. Where an attempt failed after they had been sent
+    /// (a lost answer, a time-out), they may have been delivered by both. This is the default.
+    #[default]
+    AtLeastOnce,
+    /// Records are offered again only where they certainly have not arrived: the connection could not be made, or the
+    /// server said that it does not take them (3xx, 4xx). Otherwise they are abandoned.
+    AtMostOnce,
+}
+
+/// How a listener delivers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) retry: Retry,
+    pub(crate) delivery: Delivery,
+}
+
 /// Python's `QueueListener`: a queue's thread, from outside.
-#[derive(Debug)]
 pub(crate) struct QueueListener {
     queue: Arc<Queue>,
+    cancel: Option<Cancel>,
     thread: JoinHandle<()>,
 }
 
@@ -33,19 +54,18 @@ const GRACE: Duration = Duration::from_millis(100);
 
 impl QueueListener {
     /// Starts the thread. It makes no connection before the first record.
-    pub(crate) fn start(queue: Arc<Queue>, handler: Box<dyn Handler>, on_error: Option<OnError>) -> io::Result<Self> {
-        let worker = Worker {
-            queue: Arc::clone(&queue),
-            batch_size: handler.batch_size().max(1),
-            handler,
-            backoff: Backoff::default(),
-            reporter: Reporter::new(on_error),
-            batch: Batch::default(),
-        };
+    pub(crate) fn start(
+        queue: Arc<Queue>,
+        handler: Box<dyn Handler>,
+        policy: Policy,
+        on_error: Option<OnError>,
+    ) -> io::Result<Self> {
+        let cancel = handler.cancel();
+        let worker = Worker::new(Arc::clone(&queue), handler, policy, on_error);
         let thread = thread::Builder::new()
             .name("logpost".to_owned())
             .spawn(move || worker.run())?;
-        Ok(Self { queue, thread })
+        Ok(Self { queue, cancel, thread })
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
@@ -57,9 +77,14 @@ impl QueueListener {
     /// A handler that does not return keeps its records and its thread; all the others are accounted for.
     pub(crate) fn stop(&self, deadline: Instant) {
         self.queue.close(deadline);
-        let _ = self.queue.ledger().wait(deadline);
+        if self.queue.wait(deadline) == 0 {
+            return;
+        }
+        if let Some(cancel) = &self.cancel {
+            cancel();
+        }
         self.abandon_waiting();
-        let _ = self.queue.ledger().wait(Instant::now() + GRACE);
+        self.queue.wait(Instant::now() + GRACE);
     }
 
     /// Waits until the thread of a stopped listener has ended.
@@ -69,92 +94,18 @@ impl QueueListener {
     }
 
     fn abandon_waiting(&self) {
-        let mut waiting = Batch::default();
+        let mut waiting = Vec::new();
         self.queue.take(usize::MAX, &mut waiting);
-        self.queue.ledger().settle(Outcome::Abandoned, &waiting.sequences);
+        self.queue
+            .ledger()
+            .settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
     }
 }
 
-/// The listener's thread, from inside.
-struct Worker {
-    queue: Arc<Queue>,
-    batch_size: usize,
-    handler: Box<dyn Handler>,
-    backoff: Backoff,
-    reporter: Reporter,
-    batch: Batch,
-}
-
-impl Worker {
-    fn run(mut self) {
-        mark_listener_thread();
-        self.queue.attach();
-        let mut idle = Idle::default();
-        loop {
-            self.batch.clear();
-            self.queue.take(self.batch_size, &mut self.batch);
-            if !self.batch.records.is_empty() {
-                idle.reset();
-                self.deliver();
-            } else if self.queue.signals().give_up_at.is_none() {
-                idle.wait(&self.queue);
-            } else if self.queue.ledger().is_settled() {
-                return;
-            } else {
-                // A caller has a number for its record, and is about to put it into the queue.
-                thread::yield_now();
-            }
-        }
-    }
-
-    /// Offers the batch until it has its outcome.
-    fn deliver(&mut self) {
-        loop {
-            // Before the attempt, so that a flush in the middle of it still gets one of its own.
-            let signals = self.queue.signals();
-            if signals.give_up_at.is_some_and(|at| at <= Instant::now()) {
-                return self.settle(Outcome::Abandoned);
-            }
-            let Err(error) = self.attempt() else {
-                self.backoff.reset();
-                self.reporter.delivered();
-                return self.settle(Outcome::Delivered);
-            };
-            if error.class() == ErrorClass::Payload {
-                self.report(&error, Action::Reject);
-                return self.settle(Outcome::Rejected);
-            }
-            let delay = self.backoff.next_delay(&error);
-            self.report(&error, Action::Retry(delay));
-            let until = Instant::now() + delay;
-            let until = signals.give_up_at.map_or(until, |at| at.min(until));
-            self.queue.pause(until, signals);
-            self.queue.ledger().retried();
-        }
-    }
-
-    fn attempt(&mut self) -> Result<(), EmitError> {
-        let Self { handler, batch, .. } = self;
-        // Whatever state a panic leaves the handler in is the handler's own; ours is not touched by it.
-        catch_unwind(AssertUnwindSafe(|| handler.emit(&batch.records))).unwrap_or_else(|panic| {
-            self.queue.ledger().panicked();
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            Err(EmitError::payload(format!("the handler panicked: {text}")))
-        })
-    }
-
-    fn report(&mut self, error: &EmitError, action: Action) {
-        let ledger = self.queue.ledger();
-        let failure = Failure::new(error, &self.batch.records, action, ledger.snapshot().pending);
-        if self.reporter.failed(&failure) {
-            ledger.panicked();
-        }
-    }
-
-    fn settle(&self, outcome: Outcome) {
-        self.queue.ledger().settle(outcome, &self.batch.sequences);
+impl fmt::Debug for QueueListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueListener")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::handler::EmitError;
 use crate::record::LogRecord;
+use crate::stats::Stats;
 
 /// A failure to deliver, as [`Builder::on_error`](crate::Builder::on_error) is told of it: Python's `handleError`.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Failure<'a> {
     error: &'a EmitError,
     records: &'a [LogRecord],
     action: Action,
-    pending: u64,
+    stats: Stats,
 }
 
 /// What is done about a [`Failure`].
@@ -24,17 +24,20 @@ pub struct Failure<'a> {
 pub enum Action {
     /// The records are kept; the next attempt is made after this delay, or sooner if a flush asks for it.
     Retry(Duration),
-    /// The records are rejected: they are lost, and counted in [`Stats::rejected`](crate::Stats::rejected).
+    /// The records are refused for good: they are lost, and counted in [`Stats::rejected`](crate::Stats::rejected).
     Reject,
+    /// The records are given up, by [`Retry`](crate::Retry)'s limits or by [`Delivery::AtMostOnce`](crate::Delivery):
+    /// they are lost, and counted in [`Stats::abandoned`](crate::Stats::abandoned).
+    Abandon,
 }
 
 impl<'a> Failure<'a> {
-    pub(super) fn new(error: &'a EmitError, records: &'a [LogRecord], action: Action, pending: u64) -> Self {
+    pub(super) fn new(error: &'a EmitError, records: &'a [LogRecord], action: Action, stats: Stats) -> Self {
         Self {
             error,
             records,
             action,
-            pending,
+            stats,
         }
     }
 
@@ -55,17 +58,18 @@ impl<'a> Failure<'a> {
 
     /// How many records have no outcome yet, those of this failure included.
     pub fn pending(&self) -> u64 {
-        self.pending
+        self.stats.pending
     }
 }
 
 /// One line, without the records' content: that may be confidential.
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { error, pending, .. } = self;
+        let (error, count, pending) = (self.error, self.records.len(), self.stats.pending);
         match self.action {
             Action::Retry(_) => write!(f, "delivery fails: {error} ({pending} records waiting)"),
-            Action::Reject => write!(f, "{} records rejected: {error}", self.records.len()),
+            Action::Reject => write!(f, "{count} records rejected: {error}"),
+            Action::Abandon => write!(f, "{count} records abandoned: {error}"),
         }
     }
 }
@@ -73,39 +77,92 @@ impl fmt::Display for Failure<'_> {
 /// A user's function that is told of failures.
 pub(crate) type OnError = Arc<dyn Fn(&Failure<'_>) + Send + Sync>;
 
+/// While something goes on failing, a line in this time is enough.
+const PAUSE: Duration = Duration::from_secs(60);
+
 /// Tells the user of failures: by their function, or else by a line on stderr when something changes.
 pub(super) struct Reporter {
     on_error: Option<OnError>,
-    failing: bool,
+    failing: Option<Failing>,
+    /// When a loss was last told of.
+    lost: Option<Instant>,
+    dropped: Option<Instant>,
+}
+
+/// A run of failures.
+struct Failing {
+    since: Instant,
+    told: Instant,
+    /// What had been lost before it.
+    lost_before: u64,
 }
 
 impl Reporter {
     pub(super) fn new(on_error: Option<OnError>) -> Self {
         Self {
             on_error,
-            failing: false,
+            failing: None,
+            lost: None,
+            dropped: None,
         }
     }
 
-    /// An attempt failed. Says whether the user's function panicked over it.
-    pub(super) fn failed(&mut self, failure: &Failure<'_>) -> bool {
-        let first = !std::mem::replace(&mut self.failing, true);
+    /// An attempt failed.
+    pub(super) fn failed(&mut self, failure: &Failure<'_>) {
         if let Some(on_error) = &self.on_error {
-            return catch_unwind(AssertUnwindSafe(|| on_error(failure))).is_err();
+            return on_error(failure);
         }
-        if first {
+        let now = Instant::now();
+        if let Action::Retry(_) = failure.action {
+            let failing = self.failing.get_or_insert_with(|| {
+                print(format_args!("{failure}"));
+                Failing {
+                    since: now,
+                    told: now,
+                    lost_before: lost(&failure.stats),
+                }
+            });
+            if now.duration_since(failing.told) >= PAUSE {
+                failing.told = now;
+                print(format_args!("{failure}"));
+            }
+        } else if is_due(&mut self.lost) {
             print(format_args!("{failure}"));
         }
-        false
     }
 
     /// An attempt succeeded.
-    pub(super) fn delivered(&mut self) {
-        let was_failing = std::mem::replace(&mut self.failing, false);
-        if was_failing && self.on_error.is_none() {
-            print(format_args!("delivery works again"));
+    pub(super) fn delivered(&mut self, stats: impl FnOnce() -> Stats) {
+        if let Some(Failing { since, lost_before, .. }) = self.failing.take() {
+            let seconds = since.elapsed().as_secs_f64();
+            let lost = lost(&stats()) - lost_before;
+            print(format_args!(
+                "delivery works again after {seconds:.1} s; {lost} records were lost meanwhile"
+            ));
         }
     }
+
+    /// Records found the queue full.
+    pub(super) fn dropped(&mut self, count: u64, mean_attempt: Duration) {
+        if self.on_error.is_none() && is_due(&mut self.dropped) {
+            print(format_args!(
+                "{count} records dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer \
+                 records or a larger capacity are needed"
+            ));
+        }
+    }
+}
+
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= PAUSE);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
+
+fn lost(stats: &Stats) -> u64 {
+    stats.rejected + stats.abandoned + stats.dropped.total()
 }
 
 /// One line on stderr, never through `log`. If stderr is closed there is nobody to tell.

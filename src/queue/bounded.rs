@@ -47,8 +47,8 @@ pub(crate) struct Limits {
 /// Records on their way from any number of threads to one listener.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sender: flume::Sender<Queued>,
-    receiver: flume::Receiver<Queued>,
+    sender: flume::Sender<LogRecord>,
+    receiver: flume::Receiver<LogRecord>,
     limits: Limits,
     budget: Budget,
     room: Room,
@@ -57,26 +57,6 @@ pub(crate) struct Queue {
     /// Calls of `flush` so far: each is a reason for the listener to try at once.
     flushes: AtomicU64,
     closing: Closing,
-}
-
-#[derive(Debug)]
-struct Queued {
-    sequence: u64,
-    record: LogRecord,
-}
-
-/// Records taken out of a queue, in order, and their numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) records: Vec<LogRecord>,
-    pub(crate) sequences: Vec<u64>,
-}
-
-impl Batch {
-    pub(crate) fn clear(&mut self) {
-        self.records.clear();
-        self.sequences.clear();
-    }
 }
 
 /// For callers.
@@ -109,7 +89,7 @@ impl Queue {
         if self.closing.began() {
             return self.ledger.drop_at_door(DropReason::Closed);
         }
-        let size = Self::size(&record);
+        let size = record.size();
         let reserved = self
             .budget
             .reserve(size)
@@ -118,15 +98,31 @@ impl Queue {
             Ok(over_half) => over_half,
             Err(reason) => return self.ledger.drop_at_door(reason),
         };
-        let sequence = self.ledger.take_in();
+        self.take_in(record, over_half);
+    }
+
+    /// Puts a record of the listener's own behind the others, if there is room; it may come back later otherwise.
+    pub(crate) fn put_if_room(&self, record: LogRecord) -> bool {
+        let reserved = self.budget.reserve(record.size());
+        if let Ok(over_half) = reserved {
+            self.take_in(record, over_half);
+        }
+        reserved.is_ok()
+    }
+
+    /// The way in, for a record whose room is reserved.
+    fn take_in(&self, mut record: LogRecord, over_half: bool) {
+        record.set_sequence(self.ledger.take_in());
         // Looked at again now that the record has its number: a listener that is about to end waits for all numbers, so
         // either it sees this one, or we see that it ends.
         if self.closing.began() {
-            self.release(1, size);
-            return self.ledger.settle(Outcome::DroppedClosed, &[sequence]);
+            self.release(1, record.size());
+            return self
+                .ledger
+                .settle(Outcome::DroppedClosed, record.sequence().into_iter());
         }
         // The channel has no bound of its own, and lives as long as we do: it takes everything.
-        let _ = self.sender.send(Queued { sequence, record });
+        let _ = self.sender.send(record);
         self.wake.record_added(over_half);
     }
 
@@ -157,8 +153,9 @@ impl Queue {
     fn drop_oldest(&self) {
         match self.receiver.try_recv() {
             Ok(oldest) => {
-                self.release(1, Self::size(&oldest.record));
-                self.ledger.settle(Outcome::DroppedOldest, &[oldest.sequence]);
+                self.release(1, oldest.size());
+                self.ledger
+                    .settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
             }
             // Others have taken the room but not yet put their records in.
             Err(_) => std::thread::yield_now(),
@@ -168,11 +165,6 @@ impl Queue {
     fn release(&self, records: usize, bytes: usize) {
         self.budget.release(records, bytes);
         self.room.made();
-    }
-
-    /// What a record counts for while it waits: all its memory.
-    fn size(record: &LogRecord) -> usize {
-        record.size() + size_of::<u64>()
     }
 }
 
@@ -205,18 +197,18 @@ impl Queue {
     }
 
     /// Moves at most `max` records, oldest first, to the end of `batch`.
-    pub(crate) fn take(&self, max: usize, batch: &mut Batch) {
-        let before = batch.records.len();
-        let mut bytes = 0;
-        for queued in self.receiver.try_iter().take(max) {
-            bytes += Self::size(&queued.record);
-            batch.records.push(queued.record);
-            batch.sequences.push(queued.sequence);
-        }
-        let taken = batch.records.len() - before;
+    pub(crate) fn take(&self, max: usize, batch: &mut Vec<LogRecord>) {
+        let before = batch.len();
+        batch.extend(self.receiver.try_iter().take(max));
+        let (taken, bytes) = (batch.len() - before, batch[before..].iter().map(LogRecord::size).sum());
         if taken > 0 {
             self.release(taken, bytes);
         }
+    }
+
+    /// Whether no record waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
     }
 
     /// Waits a while for records, or for a flush or a close.
@@ -226,7 +218,7 @@ impl Queue {
 
     /// Waits for a record, a flush or a close.
     pub(crate) fn sleep(&self) {
-        self.wake.sleep(|| self.receiver.is_empty());
+        self.wake.sleep(|| self.is_empty());
     }
 
     /// Waits until `deadline`, but no longer than until the next flush or close after `seen`.

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["error", "fields", "handler", "record", "sync", "value"]),
     ("testing", &["handler", "record", "sync"]),
     ("queue", &["clock", "record", "stats", "sync"]),
-    ("listener", &["handler", "queue", "record", "stats", "sync", "clock"]),
+    ("listener", &["error", "handler", "queue", "record", "stats", "sync", "clock"]),
     ("logger", &["clock", "error", "queue"]),
     (
         "guard",
@@ -39,6 +39,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("ureq", &["http/"]),
     ("form_urlencoded", &["http/encode.rs"]),
     ("percent_encoding", &["http/endpoint.rs"]),
+    ("rustls", &["http/classes.rs"]),
+    ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
     ("fastrand", &["listener/retry.rs"]),
 ];

@@ -1,3 +1,5 @@
 //! Behaviour, against a web server of our own.
 
 mod deliver;
+mod house;
+mod queue;

@@ -1,0 +1,169 @@
+//! How far a request got: what ureq does not say of one that failed.
+//!
+//! Whether a request may be made again, and when, depends on whether it has left at all, whether it left on a connection
+//! that had been idle, and whether the server stopped reading it. So ureq's connections are watched on their way.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+
+/// A stage of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing has left yet; the name may be being looked up.
+    Departing,
+    /// A connection is being made.
+    Connecting,
+    /// It is on its way, over a connection that was kept.
+    OnKeptConnection,
+    /// It is on its way, over a connection made for it.
+    OnNewConnection,
+    /// An answer has begun to come.
+    Answering,
+}
+
+const STAGES: [Stage; 5] = [
+    Stage::Departing,
+    Stage::Connecting,
+    Stage::OnKeptConnection,
+    Stage::OnNewConnection,
+    Stage::Answering,
+];
+
+/// Where the request at hand is, shared with the connection that it travels on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journey(Arc<Position>);
+
+#[derive(Debug, Default)]
+struct Position {
+    stage: AtomicU8,
+    left_unread: AtomicBool,
+}
+
+impl Journey {
+    /// A new request.
+    pub(super) fn begin(&self) {
+        self.0.left_unread.store(false, Ordering::Relaxed);
+        self.reach(Stage::Departing);
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        STAGES[usize::from(self.0.stage.load(Ordering::Relaxed))]
+    }
+
+    /// Whether the server closed the connection before it had all of the request, be it with an answer or without.
+    pub(super) fn was_left_unread(&self) -> bool {
+        self.0.left_unread.load(Ordering::Relaxed)
+    }
+
+    fn reach(&self, stage: Stage) {
+        self.0.stage.store(stage as u8, Ordering::Relaxed);
+    }
+}
+
+/// Makes ureq's connections, and watches them.
+#[derive(Debug)]
+pub(super) struct WatchingConnector {
+    inner: DefaultConnector,
+    journey: Journey,
+}
+
+impl WatchingConnector {
+    pub(super) fn new(journey: Journey) -> Self {
+        Self {
+            inner: DefaultConnector::default(),
+            journey,
+        }
+    }
+}
+
+impl Connector for WatchingConnector {
+    type Out = WatchedTransport;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        self.journey.reach(Stage::Connecting);
+        let Some(inner) = self.inner.connect(details, chained)? else {
+            return Ok(None);
+        };
+        self.journey.reach(Stage::OnNewConnection);
+        Ok(Some(WatchedTransport {
+            inner,
+            journey: self.journey.clone(),
+            broken: None,
+        }))
+    }
+}
+
+/// A connection that notes what becomes of the request on it.
+pub(super) struct WatchedTransport {
+    inner: Box<dyn Transport>,
+    journey: Journey,
+    /// Why it can't be written to any more.
+    broken: Option<Error>,
+}
+
+impl Transport for WatchedTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    /// A server that refuses a large body answers and closes, and what is still being written then fails. Its answer may
+    /// be there all the same, so the failure is kept until reading fails too.
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.journey.stage() == Stage::Departing {
+            self.journey.reach(Stage::OnKeptConnection);
+        }
+        if self.broken.is_some() {
+            return Ok(());
+        }
+        match self.inner.transmit_output(amount, timeout) {
+            Err(error) if is_disconnect(&error) => {
+                self.journey.0.left_unread.store(true, Ordering::Relaxed);
+                self.broken = Some(error);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let read = self.inner.await_input(timeout);
+        if let Ok(true) = read {
+            self.journey.reach(Stage::Answering);
+            return read;
+        }
+        match self.broken.take() {
+            Some(error) => Err(error),
+            None => read,
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.broken.is_none() && self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl fmt::Debug for WatchedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedTransport")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the other side has gone.
+pub(super) fn is_disconnect(error: &Error) -> bool {
+    let Error::Io(error) = error else { return false };
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+    )
+}
