@@ -108,12 +108,7 @@ impl Pipeline {
 
     fn validate(&self) -> Result<(), Error> {
         const GIB: usize = 1 << 30;
-        let Limits {
-            records,
-            bytes,
-            max_message_bytes,
-            ..
-        } = self.limits;
+        let Limits { records, bytes, max_message_bytes, .. } = self.limits;
         if records == 0 || records > MAX_RECORDS {
             let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
             return Err(Error::invalid("capacity", problem));

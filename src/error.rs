@@ -40,21 +40,15 @@ impl Error {
 
     pub(crate) fn invalid(name: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
-        Self {
-            kind: Kind::Setting { name, problem },
-        }
+        Self { kind: Kind::Setting { name, problem } }
     }
 
     pub(crate) fn already_initialized() -> Self {
-        Self {
-            kind: Kind::AlreadyInitialized,
-        }
+        Self { kind: Kind::AlreadyInitialized }
     }
 
     pub(crate) fn thread(source: io::Error) -> Self {
-        Self {
-            kind: Kind::Thread(source),
-        }
+        Self { kind: Kind::Thread(source) }
     }
 }
 

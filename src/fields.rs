@@ -100,12 +100,7 @@ impl Fields {
         let value_start = self.text.len();
         // What is displayed here is text, numbers and bools, and the target a String: neither fails.
         let _ = self.text.write_fmt(value);
-        self.entries.push(Entry {
-            key_start,
-            value_start,
-            end: self.text.len(),
-            kind,
-        });
+        self.entries.push(Entry { key_start, value_start, end: self.text.len(), kind });
     }
 }
 
@@ -273,12 +268,7 @@ mod tests {
         let expected = "name msg levelname levelno pathname filename module lineno created msecs relativeCreated thread \
                         threadName processName process b a";
         assert_eq!(keys(&fields).join(" "), expected);
-        let text = |key| {
-            fields
-                .iter()
-                .find(|(found, _)| *found == key)
-                .map(|(_, value)| value.to_string())
-        };
+        let text = |key| fields.iter().find(|(found, _)| *found == key).map(|(_, value)| value.to_string());
         assert_eq!(text("levelname").as_deref(), Some("WARNING"));
         assert_eq!(text("levelno").as_deref(), Some("30"));
         assert_eq!(text("filename").as_deref(), Some("conn.rs"));
@@ -320,10 +310,7 @@ mod tests {
         let mut fields = Fields::new();
         fields.push("k", "1").push("k", 2).push("", true).push("f", 0.5);
         let kinds: Vec<_> = fields.iter().map(|(_, value)| value.kind()).collect();
-        assert_eq!(
-            kinds,
-            [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]
-        );
+        assert_eq!(kinds, [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]);
         assert_eq!(keys(&fields), ["k", "k", "", "f"]);
         fields.clear();
         assert!(fields.is_empty());

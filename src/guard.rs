@@ -61,9 +61,7 @@ impl Drop for Guard {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("Guard").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 
@@ -81,11 +79,7 @@ const SAME_EXIT: Duration = Duration::from_secs(1);
 
 impl Backend {
     pub(crate) fn new(listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
-        Self {
-            listeners,
-            flush_timeout,
-            gave_up: Mutex::new(None),
-        }
+        Self { listeners, flush_timeout, gave_up: Mutex::new(None) }
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
@@ -93,11 +87,7 @@ impl Backend {
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
-        let deadline = if on_listener_thread() {
-            Instant::now()
-        } else {
-            after(timeout)
-        };
+        let deadline = if on_listener_thread() { Instant::now() } else { after(timeout) };
         for listener in &self.listeners {
             listener.queue().close(deadline);
         }
@@ -108,10 +98,7 @@ impl Backend {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let all = self
-            .listeners
-            .iter()
-            .map(|listener| listener.queue().ledger().snapshot());
+        let all = self.listeners.iter().map(|listener| listener.queue().ledger().snapshot());
         all.fold(Stats::default(), Stats::add)
     }
 

@@ -124,13 +124,7 @@ impl EmitError {
     /// An error of `class`.
     pub fn new(class: ErrorClass, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let cause = cause.into();
-        Self {
-            class,
-            retry_after: None,
-            not_arrived: false,
-            address: None,
-            cause,
-        }
+        Self { class, retry_after: None, not_arrived: false, address: None, cause }
     }
 
     /// The least time until the next attempt, where the destination asked for one.

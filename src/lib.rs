@@ -10,6 +10,7 @@ mod http;
 mod listener;
 mod logger;
 mod queue;
+mod random;
 mod record;
 mod stats;
 mod sync;

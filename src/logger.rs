@@ -31,12 +31,7 @@ impl Logger {
         handlers: Vec<QueueHandler>,
         flush_timeout: Duration,
     ) -> Self {
-        Self {
-            level,
-            initial_level,
-            handlers,
-            flush_timeout,
-        }
+        Self { level, initial_level, handlers, flush_timeout }
     }
 
     /// The level for `log::set_max_level`: what is more detailed would go nowhere.
@@ -80,9 +75,5 @@ pub(crate) fn flush<'a>(
     }
     let deadline = if on_listener_thread() { Instant::now() } else { deadline };
     let pending = queues.map(|queue| queue.wait(deadline)).sum();
-    if pending == 0 {
-        Ok(())
-    } else {
-        Err(FlushError::new(pending))
-    }
+    if pending == 0 { Ok(()) } else { Err(FlushError::new(pending)) }
 }

@@ -52,10 +52,7 @@ enum Part {
 }
 
 impl Part {
-    const ABSENT: Self = Self::Own {
-        start: u32::MAX,
-        end: u32::MAX,
-    };
+    const ABSENT: Self = Self::Own { start: u32::MAX, end: u32::MAX };
 }
 
 impl LogRecord {
@@ -165,11 +162,21 @@ impl LogRecord {
     /// Which record of its queue it is, from 1: the same at every attempt to deliver it. `None` for a record that has not
     /// been in a queue.
     pub fn sequence(&self) -> Option<u64> {
+        self.identity().filter(|&number| number < NOTICE)
+    }
+
+    /// What tells it from all other records of its listener, if it has one.
+    pub(crate) fn identity(&self) -> Option<u64> {
         (self.sequence > 0).then_some(self.sequence)
     }
 
     pub(crate) fn set_sequence(&mut self, sequence: u64) {
         self.sequence = sequence;
+    }
+
+    /// Makes it a record of the listener's own: sent like any other, but in nobody's books.
+    pub(crate) fn set_notice(&mut self, number: u64) {
+        self.sequence = NOTICE + number;
     }
 
     /// Bytes of memory that the record takes.
@@ -208,6 +215,9 @@ impl fmt::Debug for LogRecord {
     }
 }
 
+/// Numbers from here on are those of notices.
+const NOTICE: u64 = 1 << 63;
+
 /// Bytes of a thread's scratch buffer that are kept from one record to the next.
 const SCRATCH_KEPT: usize = 16 * 1024;
 
@@ -230,10 +240,7 @@ impl Writer {
     fn message(&mut self, record: &Record<'_>, limit: usize) -> (Part, Option<usize>) {
         if let Some(literal) = record.args().as_str() {
             let kept = floor_char_boundary(literal, limit);
-            return (
-                Part::Static(&literal[..kept]),
-                (kept < literal.len()).then_some(literal.len()),
-            );
+            return (Part::Static(&literal[..kept]), (kept < literal.len()).then_some(literal.len()));
         }
         let start = self.buffer.len();
         let whole = self.display(record.args(), limit);
@@ -283,11 +290,7 @@ impl Writer {
         let start = self.buffer.len();
         // Offsets are 32 bits wide. The room left for the index is far more than any real call needs.
         let end = start.saturating_add(limit).min(u32::MAX as usize / 2);
-        let mut capped = Capped {
-            buffer: &mut self.buffer,
-            end,
-            whole: 0,
-        };
+        let mut capped = Capped { buffer: &mut self.buffer, end, whole: 0 };
         if write!(capped, "{value}").is_err() {
             // `format!` would panic here. Whoever reads the log should see that something is missing.
             let _ = capped.write_str(" [a Display implementation returned an error]");
@@ -300,10 +303,7 @@ impl Writer {
     }
 
     fn part_from(&self, start: usize) -> Part {
-        Part::Own {
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            end: self.position(),
-        }
+        Part::Own { start: u32::try_from(start).unwrap_or(u32::MAX), end: self.position() }
     }
 }
 
@@ -406,10 +406,7 @@ impl Thread {
 
     fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            name: std::thread::current().name().map(Into::into),
-        }
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), name: std::thread::current().name().map(Into::into) }
     }
 }
 
@@ -430,11 +427,7 @@ mod tests {
 
     #[test]
     fn a_literal_message_is_not_copied() {
-        let record = record!(
-            args(format_args!("hello")),
-            module_path_static(Some("app")),
-            target("app")
-        );
+        let record = record!(args(format_args!("hello")), module_path_static(Some("app")), target("app"));
         assert_eq!((record.message(), record.target()), ("hello", "app"));
         assert!(record.text.is_empty());
     }
@@ -442,12 +435,8 @@ mod tests {
     #[test]
     fn everything_is_kept() {
         let thing = String::from("thing");
-        let pairs: &[_] = &[
-            ("a", kv::Value::from(1)),
-            ("a", kv::Value::from("b;1,2")),
-            ("", kv::Value::null()),
-            ("t", true.into()),
-        ];
+        let pairs: &[_] =
+            &[("a", kv::Value::from(1)), ("a", kv::Value::from("b;1,2")), ("", kv::Value::null()), ("t", true.into())];
         let record = record!(
             args(format_args!("some {thing}")),
             level(Level::Trace),
@@ -461,10 +450,7 @@ mod tests {
         assert_eq!(record.target(), "thing");
         assert_eq!(record.module_path(), Some("thing"));
         assert_eq!((record.file(), record.line()), (Some(""), Some(0)));
-        let pairs: Vec<_> = record
-            .key_values()
-            .map(|(key, value)| (key, value.to_string(), value.kind()))
-            .collect();
+        let pairs: Vec<_> = record.key_values().map(|(key, value)| (key, value.to_string(), value.kind())).collect();
         assert_eq!(
             pairs,
             [
@@ -500,17 +486,11 @@ mod tests {
         let builder = &mut Record::builder();
         let formatted = LogRecord::capture(&builder.args(format_args!("{text}!")).build(), 5);
         assert_eq!(formatted.message(), "aéa");
-        assert_eq!(
-            format!("{:?}", formatted.key_values().collect::<Vec<_>>()),
-            r#"[("truncated", 10)]"#
-        );
+        assert_eq!(format!("{:?}", formatted.key_values().collect::<Vec<_>>()), r#"[("truncated", 10)]"#);
         let literal = LogRecord::capture(&Record::builder().args(format_args!("aéaéaé!")).build(), 5);
         assert_eq!(literal.message(), formatted.message());
         assert_eq!(literal.key_values().count(), 1);
-        assert_eq!(
-            LogRecord::capture(&Record::builder().args(format_args!("{text}")).build(), 9).message(),
-            text
-        );
+        assert_eq!(LogRecord::capture(&Record::builder().args(format_args!("{text}")).build(), 9).message(), text);
     }
 
     #[test]
@@ -521,10 +501,7 @@ mod tests {
                 f.write_str(record!(args(format_args!("inner {}", 1))).message())
             }
         }
-        assert_eq!(
-            record!(args(format_args!("outer {Nested} end"))).message(),
-            "outer inner 1 end"
-        );
+        assert_eq!(record!(args(format_args!("outer {Nested} end"))).message(), "outer inner 1 end");
     }
 
     #[test]

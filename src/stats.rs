@@ -121,10 +121,7 @@ impl Stats {
             retries: self.retries + other.retries,
             panics: self.panics + other.panics,
             state,
-            last_error: [self.last_error, other.last_error]
-                .into_iter()
-                .flatten()
-                .max_by_key(|error| error.at),
+            last_error: [self.last_error, other.last_error].into_iter().flatten().max_by_key(|error| error.at),
         }
     }
 }
@@ -159,26 +156,9 @@ impl fmt::Display for State {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            accepted,
-            delivered,
-            pending,
-            rejected,
-            abandoned,
-            dropped,
-            ..
-        } = self;
-        let Self {
-            attempts,
-            retries,
-            panics,
-            state,
-            ..
-        } = self;
-        write!(
-            f,
-            "accepted {accepted}, delivered {delivered}, pending {pending}, rejected {rejected}, "
-        )?;
+        let Self { accepted, delivered, pending, rejected, abandoned, dropped, .. } = self;
+        let Self { attempts, retries, panics, state, .. } = self;
+        write!(f, "accepted {accepted}, delivered {delivered}, pending {pending}, rejected {rejected}, ")?;
         write!(
             f,
             "abandoned {abandoned}, {dropped}, attempts {attempts}, retries {retries}, panics {panics}, {state}"
@@ -429,14 +409,8 @@ mod tests {
         settle(&ledger, Outcome::DroppedOldest, &numbers[2..3]);
         let stats = ledger.snapshot();
         assert_eq!((stats.accepted, stats.pending, stats.dropped.total()), (4, 2, 2));
-        assert_eq!(
-            stats.accepted,
-            stats.delivered + stats.rejected + stats.abandoned + stats.pending
-        );
-        assert!(
-            stats.to_string().contains("dropped 2 (queue full 1, oldest 1)"),
-            "{stats}"
-        );
+        assert_eq!(stats.accepted, stats.delivered + stats.rejected + stats.abandoned + stats.pending);
+        assert!(stats.to_string().contains("dropped 2 (queue full 1, oldest 1)"), "{stats}");
     }
 
     #[test]
@@ -446,29 +420,20 @@ mod tests {
         let number = ledger.take_in();
         assert_eq!(ledger.snapshot().state, State::Delivering);
         ledger.failed("refused".to_owned());
-        let State::Failing { since } = ledger.snapshot().state else {
-            panic!("not failing")
-        };
+        let State::Failing { since } = ledger.snapshot().state else { panic!("not failing") };
         ledger.failed("still refused".to_owned());
         assert_eq!(ledger.snapshot().state, State::Failing { since });
         ledger.succeeded();
         settle(&ledger, Outcome::Delivered, &[number]);
         let stats = ledger.snapshot();
         assert_eq!(stats.state, State::Idle);
-        assert!(
-            stats.to_string().ends_with("idle, last error 0 s ago: still refused"),
-            "{stats}"
-        );
+        assert!(stats.to_string().ends_with("idle, last error 0 s ago: still refused"), "{stats}");
     }
 
     #[test]
     fn stats_of_two_queues_add_up() {
         let earlier = SystemTime::UNIX_EPOCH;
-        let failing = |since| Stats {
-            accepted: 1,
-            state: State::Failing { since },
-            ..Stats::default()
-        };
+        let failing = |since| Stats { accepted: 1, state: State::Failing { since }, ..Stats::default() };
         let sum = failing(SystemTime::now()).add(failing(earlier)).add(Stats::default());
         assert_eq!((sum.accepted, sum.state), (2, State::Failing { since: earlier }));
     }

@@ -37,10 +37,7 @@ impl CaptureHandler {
 
     /// The messages of all records so far, in order.
     pub fn messages(&self) -> Vec<String> {
-        lock(&self.records)
-            .iter()
-            .map(|record| record.message().to_owned())
-            .collect()
+        lock(&self.records).iter().map(|record| record.message().to_owned()).collect()
     }
 }
 

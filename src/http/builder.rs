@@ -60,10 +60,7 @@ impl HttpHandlerBuilder {
             headers: Vec::new(),
             fields: Fields::new(),
             mapper: None,
-            timeouts: Timeouts {
-                call: DEFAULT_TIMEOUT,
-                connect: DEFAULT_CONNECT_TIMEOUT,
-            },
+            timeouts: Timeouts { call: DEFAULT_TIMEOUT, connect: DEFAULT_CONNECT_TIMEOUT },
         }
     }
 
@@ -148,10 +145,7 @@ impl HttpHandlerBuilder {
         for (name, value) in &self.headers {
             add_header(&mut headers, name, value)?;
         }
-        for (setting, timeout) in [
-            ("timeout", self.timeouts.call),
-            ("connect_timeout", self.timeouts.connect),
-        ] {
+        for (setting, timeout) in [("timeout", self.timeouts.call), ("connect_timeout", self.timeouts.connect)] {
             if timeout.is_zero() {
                 return Err(Error::invalid(setting, "must be longer than 0s"));
             }
@@ -189,10 +183,7 @@ fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
         return Err(Error::invalid("credentials", "the user must not contain a colon"));
     }
     if user.chars().chain(password.chars()).any(char::is_control) {
-        return Err(Error::invalid(
-            "credentials",
-            "neither part may contain a control character",
-        ));
+        return Err(Error::invalid("credentials", "neither part may contain a control character"));
     }
     let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
     let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
@@ -221,17 +212,11 @@ fn add_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Er
         return Err(Error::invalid("header", format!("{name:?} is logpost's to set")));
     }
     if parsed == header::AUTHORIZATION && headers.contains_key(&parsed) {
-        return Err(Error::invalid(
-            "header",
-            format!("{name:?} is given, and credentials or another one too"),
-        ));
+        return Err(Error::invalid("header", format!("{name:?} is given, and credentials or another one too")));
     }
     // The value may be a secret; its name and what is wrong have to do.
     let mut value = HeaderValue::try_from(value).map_err(|_| {
-        Error::invalid(
-            "header",
-            format!("the value of {name:?} has a character that HTTP forbids, such as a newline"),
-        )
+        Error::invalid("header", format!("the value of {name:?} has a character that HTTP forbids, such as a newline"))
     })?;
     value.set_sensitive(true);
     headers.append(parsed, value);

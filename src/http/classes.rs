@@ -57,10 +57,7 @@ fn tls_is_refused(error: &ureq::Error) -> bool {
         ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
         _ => None,
     };
-    matches!(
-        error,
-        Some(InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_) | UnsupportedNameType)
-    )
+    matches!(error, Some(InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_) | UnsupportedNameType))
 }
 
 #[cfg(test)]
@@ -75,9 +72,7 @@ mod tests {
         for status in [408, 425, 429, 500, 502, 503, 504, 507, 599] {
             assert_eq!(of_status(status), Err(ErrorClass::Transient), "{status}");
         }
-        for status in [
-            101, 300, 301, 302, 303, 304, 307, 308, 401, 403, 404, 405, 407, 410, 501, 505, 999,
-        ] {
+        for status in [101, 300, 301, 302, 303, 304, 307, 308, 401, 403, 404, 405, 407, 410, 501, 505, 999] {
             assert_eq!(of_status(status), Err(ErrorClass::Endpoint), "{status}");
         }
         for status in [400, 413, 414, 415, 422, 431] {
@@ -94,15 +89,9 @@ mod tests {
     #[test]
     fn the_table_of_errors() {
         let io = |kind| ureq::Error::Io(std::io::ErrorKind::into(kind));
-        assert_eq!(
-            of_error(&io(std::io::ErrorKind::ConnectionRefused)),
-            ErrorClass::Transient
-        );
+        assert_eq!(of_error(&io(std::io::ErrorKind::ConnectionRefused)), ErrorClass::Transient);
         assert_eq!(of_error(&ureq::Error::HostNotFound), ErrorClass::Transient);
-        assert_eq!(
-            of_error(&ureq::Error::Timeout(ureq::Timeout::Global)),
-            ErrorClass::Transient
-        );
+        assert_eq!(of_error(&ureq::Error::Timeout(ureq::Timeout::Global)), ErrorClass::Transient);
         assert_eq!(of_error(&ureq::Error::InvalidProxyUrl), ErrorClass::Endpoint);
     }
 

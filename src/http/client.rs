@@ -75,20 +75,24 @@ impl Client {
         headers: &HeaderMap,
         body: Option<&[u8]>,
     ) -> Result<(), EmitError> {
-        let mut sent = self.run(method, uri, headers, body);
-        // A server may close a connection that is idle at the very moment at which it is used again. Nothing is wrong
-        // then, so there is nothing to wait for.
-        if sent.as_ref().is_err_and(is_disconnect) && self.journey.stage() == Stage::OnKeptConnection {
-            sent = self.run(method, uri, headers, body);
-        }
-        match sent {
+        match self.run(method, uri, headers, body) {
             Ok(answer) => self.judge(answer),
             Err(error) => {
                 self.resolver.forget();
-                let departed = !matches!(self.journey.stage(), Stage::Departing | Stage::Connecting);
-                let error = EmitError::new(classes::of_error(&error), error);
-                Err(if departed { error } else { error.not_arrived() })
+                Err(self.describe(error))
             }
+        }
+    }
+
+    /// What a request that got no answer means, by what went wrong and by how far it came.
+    fn describe(&self, error: ureq::Error) -> EmitError {
+        let disconnected = is_disconnect(&error);
+        let error = EmitError::new(classes::of_error(&error), error);
+        match self.journey.stage() {
+            Stage::Departing | Stage::Connecting => error.not_arrived(),
+            // A server may close an idle connection at the very moment at which it is used again. Nothing is wrong then.
+            Stage::OnKeptConnection if disconnected => error.retry_at_once(),
+            _ => error,
         }
     }
 
@@ -137,10 +141,7 @@ impl Client {
         if classes::is_refusal(status.as_u16()) {
             error = error.not_arrived();
         }
-        let asked_for = parts
-            .headers
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
+        let asked_for = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         if let Some(delay) = asked_for.and_then(|value| retry_after::parse(value, SystemTime::now())) {
             error = error.retry_after(delay);
         }
@@ -179,11 +180,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(&self.0);
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", line.escape_debug())
-        }
+        if line.is_empty() { Ok(()) } else { write!(f, ": {}", line.escape_debug()) }
     }
 }
 

@@ -32,10 +32,7 @@ impl Endpoint {
         let uri: Uri = sent.parse().map_err(|error| not_a_url(&error))?;
         match uri.scheme_str() {
             None => {
-                return Err(invalid(format!(
-                    "must begin with http:// or https://, but is {:?}",
-                    redacted(url)
-                )));
+                return Err(invalid(format!("must begin with http:// or https://, but is {:?}", redacted(url))));
             }
             Some("http") => {}
             Some("https") if cfg!(feature = "rustls") => {}
@@ -102,17 +99,12 @@ impl Credentials {
     fn from_userinfo(userinfo: &str) -> Result<Self, Error> {
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let decoded = |text| {
-            percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| {
-                Error::invalid(
-                    "url",
-                    "the user or the password in it is not UTF-8 when percent-decoded",
-                )
-            })
+            percent_decode_str(text)
+                .decode_utf8()
+                .map(Into::into)
+                .map_err(|_| Error::invalid("url", "the user or the password in it is not UTF-8 when percent-decoded"))
         };
-        let credentials = Self {
-            user: decoded(user)?,
-            password: decoded(password)?,
-        };
+        let credentials = Self { user: decoded(user)?, password: decoded(password)? };
         Ok(credentials)
     }
 }
@@ -126,11 +118,7 @@ fn redacted(url: &str) -> String {
         Some(at) => format!("{}***{}", &without_query[..start], &without_query[start + at..]),
         None => without_query.to_owned(),
     };
-    if without_query.len() < url.len() {
-        shown + "?***"
-    } else {
-        shown
-    }
+    if without_query.len() < url.len() { shown + "?***" } else { shown }
 }
 
 #[cfg(test)]
@@ -143,35 +131,20 @@ mod tests {
 
     #[test]
     fn what_is_not_a_url_is_said() {
-        for url in [
-            "",
-            "/log",
-            "localhost:9020",
-            "example.com/log",
-            "http://",
-            "http:///log",
-            "http://a b/",
-            "ftp://a/",
-            "x",
-        ] {
+        for url in
+            ["", "/log", "localhost:9020", "example.com/log", "http://", "http:///log", "http://a b/", "ftp://a/", "x"]
+        {
             let problem = problem(url);
             assert!(problem.starts_with("url: "), "{url}: {problem}");
         }
-        assert_eq!(
-            problem("/log"),
-            r#"url: must begin with http:// or https://, but is "/log""#
-        );
+        assert_eq!(problem("/log"), r#"url: must begin with http:// or https://, but is "/log""#);
     }
 
     #[test]
     fn secrets_are_left_out_of_errors() {
-        for url in [
-            "http://u:s3cret@ho st/",
-            "//u:s3cret@host/",
-            "http://u:s3/cret@ho st/",
-            "x y?token=s3cret",
-            "x y#s3cret",
-        ] {
+        for url in
+            ["http://u:s3cret@ho st/", "//u:s3cret@host/", "http://u:s3/cret@ho st/", "x y?token=s3cret", "x y#s3cret"]
+        {
             let problem = problem(url);
             assert!(!problem.contains("cret"), "{problem}");
         }
@@ -181,10 +154,7 @@ mod tests {
     fn user_and_password_are_taken_out() {
         let (endpoint, credentials) = Endpoint::parse("http://us%40er:p%3Ass@host:81/log?a=b#part").unwrap();
         let credentials = credentials.unwrap();
-        assert_eq!(
-            (credentials.user.as_str(), credentials.password.as_str()),
-            ("us@er", "p:ss")
-        );
+        assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("us@er", "p:ss"));
         assert_eq!(endpoint.uri(), "http://host:81/log?a=b");
         assert_eq!(format!("{endpoint} {endpoint:?}"), "http://host:81 http://host:81");
         assert!(Endpoint::parse("http://host").unwrap().1.is_none());
@@ -201,11 +171,7 @@ mod tests {
             ("http://h/p?a&", "http://h/p?a&q=1"),
             ("http://h", "http://h/?q=1"),
         ] {
-            assert_eq!(
-                Endpoint::parse(url).unwrap().0.with_query("q=1").unwrap(),
-                joined,
-                "{url}"
-            );
+            assert_eq!(Endpoint::parse(url).unwrap().0.with_query("q=1").unwrap(), joined, "{url}");
         }
     }
 

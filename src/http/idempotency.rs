@@ -5,6 +5,7 @@
 
 use ureq::http::HeaderValue;
 
+use crate::random;
 use crate::record::LogRecord;
 
 /// Makes keys of the form `<instance>-<number>`.
@@ -18,20 +19,13 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        Self {
-            instance: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
-            number: 0,
-            last: None,
-        }
+        Self { instance: random::unique(), number: 0, last: None }
     }
 
     /// The key for these records.
     pub(super) fn key(&mut self, records: &[LogRecord]) -> HeaderValue {
         // Two batches with the same first record differ in length: one is a part of the other.
-        let same = records
-            .first()
-            .and_then(LogRecord::sequence)
-            .map(|first| (first, records.len()));
+        let same = records.first().and_then(LogRecord::identity).map(|first| (first, records.len()));
         if same.is_none() || same != self.last {
             self.number += 1;
             self.last = same;

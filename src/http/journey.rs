@@ -26,13 +26,8 @@ pub(super) enum Stage {
     Answering,
 }
 
-const STAGES: [Stage; 5] = [
-    Stage::Departing,
-    Stage::Connecting,
-    Stage::OnKeptConnection,
-    Stage::OnNewConnection,
-    Stage::Answering,
-];
+const STAGES: [Stage; 5] =
+    [Stage::Departing, Stage::Connecting, Stage::OnKeptConnection, Stage::OnNewConnection, Stage::Answering];
 
 /// Where the request at hand is, shared with the connection that it travels on.
 #[derive(Clone, Debug, Default)]
@@ -74,10 +69,7 @@ pub(super) struct WatchingConnector {
 
 impl WatchingConnector {
     pub(super) fn new(journey: Journey) -> Self {
-        Self {
-            inner: DefaultConnector::default(),
-            journey,
-        }
+        Self { inner: DefaultConnector::default(), journey }
     }
 }
 
@@ -90,11 +82,7 @@ impl Connector for WatchingConnector {
             return Ok(None);
         };
         self.journey.reach(Stage::OnNewConnection);
-        Ok(Some(WatchedTransport {
-            inner,
-            journey: self.journey.clone(),
-            broken: None,
-        }))
+        Ok(Some(WatchedTransport { inner, journey: self.journey.clone(), broken: None }))
     }
 }
 
@@ -153,9 +141,7 @@ impl Transport for WatchedTransport {
 
 impl fmt::Debug for WatchedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedTransport")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("WatchedTransport").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

@@ -76,9 +76,7 @@ impl HttpHandler {
     }
 
     fn map(&mut self, record: &LogRecord) {
-        let Self {
-            fields, static_fields, ..
-        } = self;
+        let Self { fields, static_fields, .. } = self;
         fields.clear();
         if let Some(mapper) = &self.mapper {
             mapper(record, fields);
@@ -96,13 +94,7 @@ impl HttpHandler {
 
     fn send(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
         use ureq::http::Method as Verb;
-        let Self {
-            client,
-            endpoint,
-            headers,
-            body,
-            ..
-        } = self;
+        let Self { client, endpoint, headers, body, .. } = self;
         match self.method {
             Method::Post => {
                 headers.insert(IDEMPOTENCY_KEY, self.keys.key(records));
@@ -149,8 +141,7 @@ impl Handler for HttpHandler {
             self.map(record);
             self.body.clear();
             encode::append_form(&self.fields, &mut self.body);
-            self.send(std::slice::from_ref(record))
-                .map_err(|error| error.at(&self.endpoint))?;
+            self.send(std::slice::from_ref(record)).map_err(|error| error.at(&self.endpoint))?;
         }
         Ok(())
     }

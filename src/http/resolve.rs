@@ -46,10 +46,7 @@ impl CachingResolver {
     }
 
     fn new(lookup: impl Fn(&str) -> io::Result<Addresses> + Send + Sync + 'static) -> Self {
-        Self {
-            lookup: Arc::new(lookup),
-            names: Arc::default(),
-        }
+        Self { lookup: Arc::new(lookup), names: Arc::default() }
     }
 
     /// Has the next request look its name up again: the address may be why this one failed.
@@ -88,12 +85,10 @@ impl CachingResolver {
     fn start(&self, host_and_port: String) -> io::Result<Receiver<io::Result<Addresses>>> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let lookup = Arc::clone(&self.lookup);
-        thread::Builder::new()
-            .name("logpost-resolve".to_owned())
-            .spawn(move || {
-                // Nobody is left to hear it if the handler has gone.
-                let _ = sender.send(lookup(&host_and_port));
-            })?;
+        thread::Builder::new().name("logpost-resolve".to_owned()).spawn(move || {
+            // Nobody is left to hear it if the handler has gone.
+            let _ = sender.send(lookup(&host_and_port));
+        })?;
         Ok(receiver)
     }
 }
@@ -111,23 +106,17 @@ impl Resolver for CachingResolver {
         let host_and_port = DefaultResolver::host_and_port(scheme, authority).ok_or_else(bad_uri)?;
         let found = match literal(&host_and_port) {
             Some(address) => vec![address],
-            None => self
-                .addresses(&host_and_port, *timeout.after)
-                .map_err(|failure| match failure {
-                    Failure::Timeout => ureq::Error::Timeout(timeout.reason),
-                    Failure::Lookup(error) => ureq::Error::Io(error),
-                })?,
+            None => self.addresses(&host_and_port, *timeout.after).map_err(|failure| match failure {
+                Failure::Timeout => ureq::Error::Timeout(timeout.reason),
+                Failure::Lookup(error) => ureq::Error::Io(error),
+            })?,
         };
         let mut resolved = self.empty();
         let family = config.ip_family();
         for address in family.keep_wanted(found.into_iter()).take(MAX_ADDRESSES) {
             resolved.push(address);
         }
-        if resolved.is_empty() {
-            Err(ureq::Error::HostNotFound)
-        } else {
-            Ok(resolved)
-        }
+        if resolved.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(resolved) }
     }
 }
 
@@ -136,10 +125,7 @@ const MAX_ADDRESSES: usize = 16;
 
 fn literal(host_and_port: &str) -> Option<SocketAddr> {
     let (host, port) = host_and_port.rsplit_once(':')?;
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, port.parse().ok()?))
 }
 
@@ -205,13 +191,12 @@ mod tests {
     fn unknown_host_then_known() {
         let known = Arc::new(Mutex::new(false));
         let answer = Arc::clone(&known);
-        let resolver = CachingResolver::new(move |_| {
-            if *lock(&answer) {
-                Ok(vec![address(1)])
-            } else {
-                Err(io::Error::other("unknown"))
-            }
-        });
+        let resolver =
+            CachingResolver::new(
+                move |_| {
+                    if *lock(&answer) { Ok(vec![address(1)]) } else { Err(io::Error::other("unknown")) }
+                },
+            );
         assert!(matches!(resolver.addresses(NAME, LONG), Err(Failure::Lookup(_))));
         *lock(&known) = true;
         assert_eq!(ask(&resolver), [address(1)]);
@@ -228,10 +213,7 @@ mod tests {
             Ok(vec![address(1)])
         });
         for _ in 0..50 {
-            assert!(matches!(
-                resolver.addresses(NAME, Duration::from_millis(1)),
-                Err(Failure::Timeout)
-            ));
+            assert!(matches!(resolver.addresses(NAME, Duration::from_millis(1)), Err(Failure::Timeout)));
         }
         release.send(()).unwrap();
         assert_eq!(ask(&resolver), [address(1)]);

@@ -25,10 +25,13 @@ impl Losses {
         (untold > 0 && quiet).then_some(untold)
     }
 
-    /// The destination will be told of so many more.
-    pub(super) fn tell(&mut self, count: u64) {
+    /// The record that tells the destination of so many more.
+    pub(super) fn tell(&mut self, count: u64) -> LogRecord {
         self.told += count;
         self.last = Some(Instant::now());
+        let mut notice = notice(count);
+        notice.set_notice(self.told);
+        notice
     }
 }
 
@@ -37,13 +40,9 @@ fn no_room(dropped: Dropped) -> u64 {
     dropped.total() - dropped.closed
 }
 
-/// The record that says it.
-pub(super) fn notice(count: u64) -> LogRecord {
+fn notice(count: u64) -> LogRecord {
     let record = &mut Record::builder();
-    record
-        .level(Level::Warn)
-        .target("logpost")
-        .module_path_static(Some("logpost"));
+    record.level(Level::Warn).target("logpost").module_path_static(Some("logpost"));
     let text = format_args!("logpost: {count} records dropped (queue full)");
     LogRecord::capture(&record.args(text).build(), DEFAULT_MAX_MESSAGE_BYTES)
 }
@@ -53,10 +52,7 @@ mod tests {
     use super::*;
 
     fn full(count: u64) -> Dropped {
-        Dropped {
-            full: count,
-            ..Dropped::default()
-        }
+        Dropped { full: count, ..Dropped::default() }
     }
 
     #[test]
@@ -80,16 +76,14 @@ mod tests {
 
     #[test]
     fn records_after_a_stop_are_nobodys_loss() {
-        let closed = Dropped {
-            closed: 7,
-            ..Dropped::default()
-        };
+        let closed = Dropped { closed: 7, ..Dropped::default() };
         assert_eq!(Losses::default().to_tell(closed, true), None);
     }
 
     #[test]
     fn the_notice() {
-        let record = notice(12);
+        let record = Losses::default().tell(12);
+        assert_eq!(record.sequence(), None);
         assert_eq!((record.level(), record.target()), (Level::Warn, "logpost"));
         assert_eq!(record.message(), "logpost: 12 records dropped (queue full)");
     }

@@ -62,9 +62,7 @@ impl QueueListener {
     ) -> io::Result<Self> {
         let cancel = handler.cancel();
         let worker = Worker::new(Arc::clone(&queue), handler, policy, on_error);
-        let thread = thread::Builder::new()
-            .name("logpost".to_owned())
-            .spawn(move || worker.run())?;
+        let thread = thread::Builder::new().name("logpost".to_owned()).spawn(move || worker.run())?;
         Ok(Self { queue, cancel, thread })
     }
 
@@ -96,16 +94,12 @@ impl QueueListener {
     fn abandon_waiting(&self) {
         let mut waiting = Vec::new();
         self.queue.take(usize::MAX, &mut waiting);
-        self.queue
-            .ledger()
-            .settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
+        self.queue.ledger().settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
     }
 }
 
 impl fmt::Debug for QueueListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueueListener")
-            .field("queue", &self.queue)
-            .finish_non_exhaustive()
+        f.debug_struct("QueueListener").field("queue", &self.queue).finish_non_exhaustive()
     }
 }

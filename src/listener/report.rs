@@ -33,12 +33,7 @@ pub enum Action {
 
 impl<'a> Failure<'a> {
     pub(super) fn new(error: &'a EmitError, records: &'a [LogRecord], action: Action, stats: Stats) -> Self {
-        Self {
-            error,
-            records,
-            action,
-            stats,
-        }
+        Self { error, records, action, stats }
     }
 
     /// Why the attempt failed.
@@ -99,12 +94,7 @@ struct Failing {
 
 impl Reporter {
     pub(super) fn new(on_error: Option<OnError>) -> Self {
-        Self {
-            on_error,
-            failing: None,
-            lost: None,
-            dropped: None,
-        }
+        Self { on_error, failing: None, lost: None, dropped: None }
     }
 
     /// An attempt failed.
@@ -116,11 +106,7 @@ impl Reporter {
         if let Action::Retry(_) = failure.action {
             let failing = self.failing.get_or_insert_with(|| {
                 print(format_args!("{failure}"));
-                Failing {
-                    since: now,
-                    told: now,
-                    lost_before: lost(&failure.stats),
-                }
+                Failing { since: now, told: now, lost_before: lost(&failure.stats) }
             });
             if now.duration_since(failing.told) >= PAUSE {
                 failing.told = now;
@@ -136,9 +122,7 @@ impl Reporter {
         if let Some(Failing { since, lost_before, .. }) = self.failing.take() {
             let seconds = since.elapsed().as_secs_f64();
             let lost = lost(&stats()) - lost_before;
-            print(format_args!(
-                "delivery works again after {seconds:.1} s; {lost} records were lost meanwhile"
-            ));
+            print(format_args!("delivery works again after {seconds:.1} s; {lost} records were lost meanwhile"));
         }
     }
 

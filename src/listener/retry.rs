@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 use crate::handler::{EmitError, ErrorClass};
+use crate::random;
 use crate::record::LogRecord;
 
 /// The longest delay before the second attempt: 500 ms.
@@ -38,12 +39,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            first_delay: DEFAULT_FIRST_DELAY,
-            max_delay: DEFAULT_MAX_DELAY,
-            max_attempts: None,
-            max_age: None,
-        }
+        Self { first_delay: DEFAULT_FIRST_DELAY, max_delay: DEFAULT_MAX_DELAY, max_attempts: None, max_age: None }
     }
 }
 
@@ -124,7 +120,7 @@ impl Backoff {
         };
         self.failures = self.failures.saturating_add(1);
         let asked_for = error.delay().unwrap_or_default().min(MAX_RETRY_AFTER);
-        bound.mul_f64(fastrand::f64()).max(asked_for)
+        bound.mul_f64(random::fraction()).max(asked_for)
     }
 
     fn bound(&self) -> Duration {
@@ -157,9 +153,7 @@ mod tests {
 
     #[test]
     fn jitter_is_full() {
-        let delays: Vec<_> = (0..100)
-            .map(|_| backoff().next_delay(&EmitError::transient("down")))
-            .collect();
+        let delays: Vec<_> = (0..100).map(|_| backoff().next_delay(&EmitError::transient("down"))).collect();
         assert!(delays.iter().min() < Some(&Duration::from_millis(100)));
         assert!(delays.iter().max() > Some(&Duration::from_millis(400)));
     }
@@ -186,26 +180,15 @@ mod tests {
         assert!(Retry::default().max_attempts(3).is_exhausted(3, &[]));
         let age = Duration::from_nanos(1);
         while old.created().elapsed().unwrap_or_default() <= age {}
-        assert!(
-            Retry::default()
-                .max_age(age)
-                .is_exhausted(1, std::slice::from_ref(&old))
-        );
-        assert!(
-            !Retry::default()
-                .max_age(Duration::from_secs(3600))
-                .is_exhausted(1, &[old])
-        );
+        assert!(Retry::default().max_age(age).is_exhausted(1, std::slice::from_ref(&old)));
+        assert!(!Retry::default().max_age(Duration::from_secs(3600)).is_exhausted(1, &[old]));
     }
 
     #[test]
     fn settings_that_are_wrong_are_named() {
         let problem = |retry: Retry| retry.validate().unwrap_err().setting().unwrap();
         assert_eq!(problem(Retry::default().first_delay(Duration::ZERO)), "first_delay");
-        assert_eq!(
-            problem(Retry::default().max_delay(Duration::from_millis(1))),
-            "max_delay"
-        );
+        assert_eq!(problem(Retry::default().max_delay(Duration::from_millis(1))), "max_delay");
         assert_eq!(problem(Retry::default().max_attempts(0)), "max_attempts");
         assert_eq!(problem(Retry::default().max_age(Duration::ZERO)), "max_age");
     }

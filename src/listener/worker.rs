@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::idle::Idle;
-use super::losses::{self, Losses};
+use super::losses::Losses;
 use super::report::{Action, Failure, OnError, Reporter};
 use super::retry::Backoff;
 use super::{Delivery, Policy};
@@ -65,12 +65,10 @@ impl Worker {
             self.queue.take(self.batch_size, &mut self.batch);
             if !self.batch.is_empty() {
                 idle.reset();
-                self.tell_losses();
                 self.deliver();
+                self.tell_losses();
             } else if self.queue.signals().give_up_at.is_none() {
-                if !self.tell_losses() {
-                    idle.wait(&self.queue);
-                }
+                idle.wait(&self.queue);
             } else if self.queue.ledger().is_settled() {
                 return;
             } else {
@@ -87,9 +85,7 @@ impl Worker {
             match self.offer(part.clone()) {
                 Offer::Settled(outcome) => {
                     let records = &self.batch[part];
-                    self.queue
-                        .ledger()
-                        .settle(outcome, records.iter().filter_map(LogRecord::sequence));
+                    self.queue.ledger().settle(outcome, records.iter().filter_map(LogRecord::sequence));
                 }
                 Offer::Split => {
                     let middle = part.start + part.len() / 2;
@@ -144,9 +140,7 @@ impl Worker {
         let result = catch_unwind(AssertUnwindSafe(|| handler.emit(records))).unwrap_or_else(|panic| {
             ledger.panicked();
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(EmitError::payload(format!("the handler panicked: {text}")))
         });
         ledger.attempted(began.elapsed(), retry);
@@ -192,18 +186,14 @@ impl Worker {
         }
     }
 
-    /// Tells the destination, and the user, of records that found the queue full, now that there is room again. Says
-    /// whether there is something more to deliver now.
-    fn tell_losses(&mut self) -> bool {
+    /// Tells the destination, and the user, of records that found the queue full, now that there is room again.
+    fn tell_losses(&mut self) {
         let ledger = self.queue.ledger();
-        let Some(count) = self.losses.to_tell(ledger.dropped(), self.queue.is_empty()) else {
-            return false;
-        };
-        let told = self.queue.put_if_room(losses::notice(count));
-        if told {
-            self.losses.tell(count);
+        if let Some(count) = self.losses.to_tell(ledger.dropped(), self.queue.is_empty()) {
             self.reporter.dropped(count, ledger.mean_attempt());
+            self.batch.clear();
+            self.batch.push(self.losses.tell(count));
+            self.deliver();
         }
-        told
     }
 }

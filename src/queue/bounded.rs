@@ -85,41 +85,22 @@ impl Queue {
     }
 
     /// Takes the record in, or drops and counts it.
-    pub(crate) fn put(&self, record: LogRecord) {
+    pub(crate) fn put(&self, mut record: LogRecord) {
         if self.closing.began() {
             return self.ledger.drop_at_door(DropReason::Closed);
         }
         let size = record.size();
-        let reserved = self
-            .budget
-            .reserve(size)
-            .or_else(|no_room| self.make_room(size, no_room));
+        let reserved = self.budget.reserve(size).or_else(|no_room| self.make_room(size, no_room));
         let over_half = match reserved {
             Ok(over_half) => over_half,
             Err(reason) => return self.ledger.drop_at_door(reason),
         };
-        self.take_in(record, over_half);
-    }
-
-    /// Puts a record of the listener's own behind the others, if there is room; it may come back later otherwise.
-    pub(crate) fn put_if_room(&self, record: LogRecord) -> bool {
-        let reserved = self.budget.reserve(record.size());
-        if let Ok(over_half) = reserved {
-            self.take_in(record, over_half);
-        }
-        reserved.is_ok()
-    }
-
-    /// The way in, for a record whose room is reserved.
-    fn take_in(&self, mut record: LogRecord, over_half: bool) {
         record.set_sequence(self.ledger.take_in());
         // Looked at again now that the record has its number: a listener that is about to end waits for all numbers, so
         // either it sees this one, or we see that it ends.
         if self.closing.began() {
-            self.release(1, record.size());
-            return self
-                .ledger
-                .settle(Outcome::DroppedClosed, record.sequence().into_iter());
+            self.release(1, size);
+            return self.ledger.settle(Outcome::DroppedClosed, record.sequence().into_iter());
         }
         // The channel has no bound of its own, and lives as long as we do: it takes everything.
         let _ = self.sender.send(record);
@@ -154,8 +135,7 @@ impl Queue {
         match self.receiver.try_recv() {
             Ok(oldest) => {
                 self.release(1, oldest.size());
-                self.ledger
-                    .settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
+                self.ledger.settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
             }
             // Others have taken the room but not yet put their records in.
             Err(_) => std::thread::yield_now(),
@@ -228,10 +208,7 @@ impl Queue {
 
     /// What has been asked of the listener so far.
     pub(crate) fn signals(&self) -> Signals {
-        Signals {
-            flushes: self.flushes.load(Ordering::SeqCst),
-            give_up_at: self.closing.deadline(),
-        }
+        Signals { flushes: self.flushes.load(Ordering::SeqCst), give_up_at: self.closing.deadline() }
     }
 }
 
@@ -268,11 +245,7 @@ impl Room {
                 break result;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            turn = self
-                .made
-                .wait_timeout(turn, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            turn = self.made.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         result

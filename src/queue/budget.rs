@@ -33,11 +33,7 @@ pub(super) enum NoRoom {
 impl Budget {
     pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
         debug_assert!(max_records <= MAX_RECORDS && max_bytes <= MAX_BYTES);
-        Self {
-            used: AtomicU64::new(0),
-            max_records: max_records as u64,
-            max_bytes: max_bytes as u64,
-        }
+        Self { used: AtomicU64::new(0), max_records: max_records as u64, max_bytes: max_bytes as u64 }
     }
 
     /// Takes room for one record of `size` bytes; says whether the queue is over half full with it.
@@ -58,10 +54,7 @@ impl Budget {
                 return Err(NoRoom::Bytes);
             }
             let taken = used + ONE_RECORD + size;
-            match self
-                .used
-                .compare_exchange_weak(used, taken, Ordering::SeqCst, Ordering::SeqCst)
-            {
+            match self.used.compare_exchange_weak(used, taken, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return Ok(records > self.max_records / 2 || bytes > self.max_bytes / 2),
                 Err(now) => used = now,
             }

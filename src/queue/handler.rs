@@ -48,8 +48,7 @@ impl QueueHandler {
     /// Captures `record` and enqueues it. Formatting runs code of the user's, so it comes before any lock.
     pub(crate) fn handle(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.queue
-                .put(LogRecord::capture(record, self.queue.max_message_bytes()));
+            self.queue.put(LogRecord::capture(record, self.queue.max_message_bytes()));
         }
     }
 

@@ -59,16 +59,10 @@ fn the_connection_is_kept_whatever_the_answer_looks_like() {
 fn a_post_is_a_form_with_its_length() {
     let server = Server::start();
     let request = request_of(HttpHandler::builder(server.url() + "?key=1"), &server);
-    assert_eq!(
-        (request.method.as_str(), request.target.as_str()),
-        ("POST", "/log?key=1")
-    );
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/log?key=1"));
     assert_eq!(request.header("content-type"), ["application/x-www-form-urlencoded"]);
     assert_eq!(request.header("content-length"), [request.body.len().to_string()]);
-    assert_eq!(
-        request.header("user-agent"),
-        [concat!("logpost/", env!("CARGO_PKG_VERSION"))]
-    );
+    assert_eq!(request.header("user-agent"), [concat!("logpost/", env!("CARGO_PKG_VERSION"))]);
     assert_eq!(request.header("host"), [server.address().to_string()]);
     assert!(request.header("authorization").is_empty());
 }
@@ -76,16 +70,9 @@ fn a_post_is_a_form_with_its_length() {
 #[test]
 fn a_get_has_the_form_in_its_query() {
     let server = Server::start();
-    let request = request_of(
-        HttpHandler::builder(server.url() + "?key=1#part").method(Method::Get),
-        &server,
-    );
+    let request = request_of(HttpHandler::builder(server.url() + "?key=1#part").method(Method::Get), &server);
     assert_eq!(request.method, "GET");
-    assert!(
-        request.target.starts_with("/log?key=1&name=it%3A%3Adeliver&msg=hello&"),
-        "{}",
-        request.target
-    );
+    assert!(request.target.starts_with("/log?key=1&name=it%3A%3Adeliver&msg=hello&"), "{}", request.target);
     assert!(!request.target.contains("part"));
     assert!(request.header("content-type").is_empty() && request.header("content-length").is_empty());
 }
@@ -93,10 +80,7 @@ fn a_get_has_the_form_in_its_query() {
 #[test]
 fn credentials_are_sent_with_the_first_request() {
     let server = Server::start();
-    let request = request_of(
-        HttpHandler::builder(server.url()).credentials("Aladdin", "open sesame"),
-        &server,
-    );
+    let request = request_of(HttpHandler::builder(server.url()).credentials("Aladdin", "open sesame"), &server);
     // The example of RFC 7617, section 2.
     assert_eq!(request.header("authorization"), ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="]);
     let url = server.url().replace("//", "//Aladdin:open%20sesame@");
@@ -108,10 +92,7 @@ fn credentials_are_sent_with_the_first_request() {
 #[test]
 fn headers_are_sent_as_given() {
     let server = Server::start();
-    let handler = HttpHandler::builder(server.url())
-        .header("X-Tag", "a")
-        .header("x-tag", "b")
-        .header("X-Env", "test");
+    let handler = HttpHandler::builder(server.url()).header("X-Tag", "a").header("x-tag", "b").header("X-Env", "test");
     let request = request_of(handler, &server);
     assert_eq!(request.header("x-tag"), ["a", "b"]);
     assert_eq!(request.header("x-env"), ["test"]);
@@ -120,11 +101,9 @@ fn headers_are_sent_as_given() {
 #[test]
 fn a_mapper_replaces_the_dictionary() {
     let server = Server::start();
-    let handler = HttpHandler::builder(server.url())
-        .field("token", "t")
-        .map_log_record(|record, fields| {
-            fields.push("text", record.message()).push("priority", 1);
-        });
+    let handler = HttpHandler::builder(server.url()).field("token", "t").map_log_record(|record, fields| {
+        fields.push("text", record.message()).push("priority", 1);
+    });
     assert_eq!(request_of(handler, &server).body, b"text=hello&priority=1&token=t");
 }
 
@@ -142,19 +121,13 @@ fn a_server_that_comes_back_gets_everything() {
     }
     for _ in 0..4 {
         let told = told.recv_timeout(LONG).unwrap();
-        assert!(
-            told.contains(&address.to_string()) && told.contains("50 records waiting"),
-            "{told}"
-        );
+        assert!(told.contains(&address.to_string()) && told.contains("50 records waiting"), "{told}");
         guard.flush(Duration::ZERO).unwrap_err();
     }
     let listener = TcpListener::bind(address).unwrap();
     let server = Server::on(listener, |_| Connection::Serve, |_| Plan::Answer(Answer::status(200)));
     guard.flush(LONG).unwrap();
-    assert_eq!(
-        server.messages(),
-        (0..50).map(|number| format!("record {number}")).collect::<Vec<_>>()
-    );
+    assert_eq!(server.messages(), (0..50).map(|number| format!("record {number}")).collect::<Vec<_>>());
     let stats = guard.stats();
     assert_eq!((stats.delivered, stats.dropped.total()), (50, 0));
     assert!(stats.retries >= 4);
@@ -179,23 +152,14 @@ fn a_redirect_is_not_followed() {
 fn a_refused_record_is_rejected_and_told() {
     let server = Server::scripted(|request| {
         let poison = request.position == 1;
-        Plan::Answer(if poison {
-            Answer::with(422, &[], "no such\nfield")
-        } else {
-            Answer::status(200)
-        })
+        Plan::Answer(if poison { Answer::with(422, &[], "no such\nfield") } else { Answer::status(200) })
     });
     let (tell, told) = mpsc::channel();
     let (logger, guard) = logpost::builder()
         .handler(HttpHandler::new(server.url()).unwrap())
         .on_error(move |failure| {
-            let records: Vec<_> = failure
-                .records()
-                .iter()
-                .map(|record| record.message().to_owned())
-                .collect();
-            tell.send((records, failure.action(), failure.error().to_string()))
-                .unwrap();
+            let records: Vec<_> = failure.records().iter().map(|record| record.message().to_owned()).collect();
+            tell.send((records, failure.action(), failure.error().to_string())).unwrap();
         })
         .build()
         .unwrap();
@@ -206,12 +170,6 @@ fn a_refused_record_is_rejected_and_told() {
     let stats = guard.stats();
     assert_eq!((stats.delivered, stats.rejected, stats.pending), (2, 1, 0));
     let (records, action, error) = told.recv_timeout(LONG).unwrap();
-    assert_eq!(
-        (records, action),
-        (vec!["record 1".to_owned()], logpost::Action::Reject)
-    );
-    assert!(
-        error.ends_with("answered 422 Unprocessable Entity: no such field"),
-        "{error}"
-    );
+    assert_eq!((records, action), (vec!["record 1".to_owned()], logpost::Action::Reject));
+    assert!(error.ends_with("answered 422 Unprocessable Entity: no such field"), "{error}");
 }

@@ -10,27 +10,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("clock", &[]),
     ("error", &[]),
+    ("random", &[]),
     ("value", &[]),
     ("stats", &["sync"]),
     ("record", &["value"]),
     ("fields", &["record", "value"]),
     ("handler", &["record"]),
-    ("http", &["error", "fields", "handler", "record", "sync", "value"]),
+    ("http", &["error", "fields", "handler", "random", "record", "sync", "value"]),
     ("testing", &["handler", "record", "sync"]),
     ("queue", &["clock", "record", "stats", "sync"]),
-    ("listener", &["error", "handler", "queue", "record", "stats", "sync", "clock"]),
+    ("listener", &["error", "handler", "queue", "random", "record", "stats"]),
     ("logger", &["clock", "error", "queue"]),
-    (
-        "guard",
-        &["clock", "error", "listener", "logger", "queue", "stats", "sync"],
-    ),
+    ("guard", &["clock", "error", "listener", "logger", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
-    (
-        "builder",
-        &[
-            "error", "fields", "global", "guard", "handler", "listener", "logger", "queue", "record",
-        ],
-    ),
+    ("builder", &["error", "fields", "global", "guard", "handler", "listener", "logger", "queue", "record"]),
 ];
 
 /// Foreign crates, and where they may be named.
@@ -42,45 +35,31 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("rustls", &["http/classes.rs"]),
     ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
-    ("fastrand", &["listener/retry.rs"]),
+    ("fastrand", &["random.rs"]),
 ];
 
 fn source_files() -> BTreeMap<String, String> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, files)
-            } else {
-                files.push(path)
-            }
+            if path.is_dir() { walk(&path, files) } else { files.push(path) }
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     walk(&root, &mut files);
     let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-    files
-        .iter()
-        .map(|path| (name(path), code_of(&fs::read_to_string(path).unwrap())))
-        .collect()
+    files.iter().map(|path| (name(path), code_of(&fs::read_to_string(path).unwrap()))).collect()
 }
 
 /// The lines that are neither comments nor unit tests.
 fn code_of(source: &str) -> String {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 fn words_after<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-    let word = |rest: &'a str| {
-        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default()
-    };
+    let word = |rest: &'a str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
     code.split(prefix).skip(1).map(word)
 }
 
@@ -99,15 +78,10 @@ fn imports_point_one_way() {
         if module == "lib" {
             continue;
         }
-        let (_, allowed) = MAY_IMPORT
-            .iter()
-            .find(|(name, _)| *name == module)
-            .unwrap_or_else(|| panic!("{file} is new"));
+        let (_, allowed) =
+            MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("{file} is new"));
         for imported in words_after(&code, "crate::") {
-            assert!(
-                imported == module || allowed.contains(&imported),
-                "{file} imports {imported}"
-            );
+            assert!(imported == module || allowed.contains(&imported), "{file} imports {imported}");
         }
     }
 }
@@ -117,10 +91,7 @@ fn each_foreign_crate_is_known_to_one_place() {
     for (file, code) in source_files() {
         for (name, places) in KNOWN_TO {
             let named = code.contains(&format!("{name}::"));
-            assert!(
-                !named || places.iter().any(|place| file.starts_with(place)),
-                "{file} names {name}"
-            );
+            assert!(!named || places.iter().any(|place| file.starts_with(place)), "{file} names {name}");
         }
     }
 }

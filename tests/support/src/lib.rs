@@ -30,14 +30,9 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 ///
 /// In CI, if the program can't be started: `.ci/run` installs all that the tests need.
 pub fn have(program: &str, version_flag: &str) -> bool {
-    let found = std::process::Command::new(program)
-        .arg(version_flag)
-        .output()
-        .is_ok_and(|output| output.status.success());
-    assert!(
-        found || std::env::var_os("CI").is_none(),
-        "{program} is missing, and CI is set"
-    );
+    let found =
+        std::process::Command::new(program).arg(version_flag).output().is_ok_and(|output| output.status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "{program} is missing, and CI is set");
     if !found {
         eprintln!("skipped: this test needs {program}");
     }

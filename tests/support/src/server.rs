@@ -116,11 +116,7 @@ impl Server {
             let shared = Arc::clone(&shared);
             move || shared.accept(&listener)
         });
-        Self {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        }
+        Self { address, shared, acceptor: Some(acceptor) }
     }
 
     /// Where it listens.

@@ -23,30 +23,20 @@ pub struct Request {
 impl Request {
     /// The values of a header, whatever the case of its name.
     pub fn header(&self, name: &str) -> Vec<&str> {
-        let matching = self
-            .headers
-            .iter()
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let matching = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
         matching.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The pairs of the form: of the body, or without one of the query.
     pub fn form(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        let form = if self.body.is_empty() {
-            query.as_bytes()
-        } else {
-            &self.body
-        };
+        let form = if self.body.is_empty() { query.as_bytes() } else { &self.body };
         form_urlencoded::parse(form).into_owned().collect()
     }
 
     /// The first value of a field of the form.
     pub fn field(&self, key: &str) -> Option<String> {
-        self.form()
-            .into_iter()
-            .find(|(found, _)| found == key)
-            .map(|(_, value)| value)
+        self.form().into_iter().find(|(found, _)| found == key).map(|(_, value)| value)
     }
 
     /// The message of the record that the form is about.
@@ -81,9 +71,7 @@ impl Request {
     }
 
     pub(crate) fn content_length(&self) -> usize {
-        self.header("content-length")
-            .first()
-            .map_or(0, |length| length.parse().expect("a length in bytes"))
+        self.header("content-length").first().map_or(0, |length| length.parse().expect("a length in bytes"))
     }
 
     pub(crate) fn read_body(&mut self, stream: &mut BufReader<TcpStream>) -> io::Result<()> {
