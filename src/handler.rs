@@ -101,6 +101,7 @@ pub struct EmitError {
     class: ErrorClass,
     retry_after: Option<Duration>,
     not_arrived: bool,
+    at_once: bool,
     address: Option<String>,
     cause: Box<dyn StdError + Send + Sync>,
 }
@@ -124,7 +125,7 @@ impl EmitError {
     /// An error of `class`.
     pub fn new(class: ErrorClass, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let cause = cause.into();
-        Self { class, retry_after: None, not_arrived: false, address: None, cause }
+        Self { class, retry_after: None, not_arrived: false, at_once: false, address: None, cause }
     }
 
     /// The least time until the next attempt, where the destination asked for one.
@@ -140,6 +141,16 @@ impl EmitError {
     pub fn not_arrived(mut self) -> Self {
         self.not_arrived = true;
         self
+    }
+
+    /// Says that one more attempt may well succeed now.
+    pub(crate) fn retry_at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
+
+    pub(crate) fn is_worth_a_retry_at_once(&self) -> bool {
+        self.at_once
     }
 
     /// The same error, with the address that it is about before its text.

@@ -265,11 +265,11 @@ impl Writer {
     /// Writes the pairs, then the index of their kinds and lengths; returns where each begins.
     fn pairs(&mut self, source: &dyn kv::Source, cut_from: Option<usize>) -> (u32, u32) {
         let pairs = self.position();
-        // Our visitor never fails; a source of the user's that does has said all it could.
-        let _ = source.visit(&mut PairVisitor(self));
         if let Some(whole) = cut_from {
             self.pair("truncated", &whole, ValueKind::Number);
         }
+        // Our visitor never fails; a source of the user's that does has said all it could.
+        let _ = source.visit(&mut PairVisitor(self));
         let pair_index = self.position();
         self.buffer.push_str(&self.index);
         (pairs, pair_index)

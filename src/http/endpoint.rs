@@ -68,8 +68,8 @@ impl Endpoint {
     /// there is a `?` already. Where that one still has nothing behind it, Python's `&` would only make an empty pair.
     pub(super) fn with_query(&self, query: &str) -> Result<Uri, ureq::http::Error> {
         let own = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let separator = match own.find('?') {
-            _ if own.ends_with(['?', '&']) => "",
+        let separator = match own.split_once('?') {
+            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
             Some(_) => "&",
             None => "?",
         };
@@ -170,6 +170,8 @@ mod tests {
             ("http://h/p?", "http://h/p?q=1"),
             ("http://h/p?a&", "http://h/p?a&q=1"),
             ("http://h", "http://h/?q=1"),
+            ("http://h/a&", "http://h/a&?q=1"),
+            ("http://h/p?a?", "http://h/p?a?&q=1"),
         ] {
             assert_eq!(Endpoint::parse(url).unwrap().0.with_query("q=1").unwrap(), joined, "{url}");
         }

@@ -99,6 +99,7 @@ impl Worker {
     /// Offers these records, again and again, until they have their outcome.
     fn offer(&mut self, part: Range<usize>) -> Offer {
         let mut attempts = 0;
+        let mut retried_at_once = false;
         let mut reject_at = None;
         loop {
             // Before the attempt, so that a flush in the middle of it still gets one of its own.
@@ -122,6 +123,9 @@ impl Worker {
                 let once_only = self.policy.delivery == Delivery::AtMostOnce && !error.cannot_have_arrived();
                 if once_only || self.policy.retry.is_exhausted(attempts, &self.batch[part.clone()]) {
                     return self.end(&error, part, Action::Abandon, Outcome::Abandoned);
+                }
+                if error.is_worth_a_retry_at_once() && !std::mem::replace(&mut retried_at_once, true) {
+                    continue;
                 }
                 Instant::now() + self.backoff.next_delay(&error)
             };
