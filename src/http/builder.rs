@@ -7,6 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+#[cfg(not(feature = "rustls"))]
+use ureq::tls::TlsConfig;
 
 use super::client::{Client, Timeouts};
 use super::encode::FORM;
@@ -49,6 +51,8 @@ pub struct HttpHandlerBuilder {
     fields: Fields,
     mapper: Option<Mapper>,
     timeouts: Timeouts,
+    #[cfg(feature = "rustls")]
+    root_certificates: Vec<Vec<u8>>,
 }
 
 impl HttpHandlerBuilder {
@@ -61,6 +65,8 @@ impl HttpHandlerBuilder {
             fields: Fields::new(),
             mapper: None,
             timeouts: Timeouts { call: DEFAULT_TIMEOUT, connect: DEFAULT_CONNECT_TIMEOUT },
+            #[cfg(feature = "rustls")]
+            root_certificates: Vec::new(),
         }
     }
 
@@ -126,12 +132,20 @@ impl HttpHandlerBuilder {
         self
     }
 
+    /// Trusts the certificates in `pem` for https, instead of Mozilla's; may be called several times. Defaults to
+    /// Mozilla's, which are built in.
+    #[cfg(feature = "rustls")]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
     /// Checks all settings. It makes no connection.
     ///
     /// # Errors
     ///
     /// A URL that is not an absolute http or https one, https without a TLS feature, a header that HTTP forbids or that is
-    /// not to be set, a user with a colon, a time-out of zero.
+    /// not to be set, a user with a colon, a time-out of zero, PEM without a certificate.
     pub fn build(self) -> Result<HttpHandler, Error> {
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
         let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
@@ -150,13 +164,17 @@ impl HttpHandlerBuilder {
                 return Err(Error::invalid(setting, "must be longer than 0s"));
             }
         }
+        #[cfg(feature = "rustls")]
+        let tls = super::tls::config(&self.root_certificates)?;
+        #[cfg(not(feature = "rustls"))]
+        let tls = TlsConfig::default();
         Ok(HttpHandler {
             endpoint,
             method: self.method,
             headers,
             static_fields: self.fields,
             mapper: self.mapper,
-            client: Client::new(self.timeouts),
+            client: Client::new(self.timeouts, tls),
             keys: Keys::new(),
             left_unread: 0,
             fields: Fields::new(),

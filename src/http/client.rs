@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use super::classes;
@@ -42,7 +43,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(timeouts: Timeouts) -> Self {
+    pub(super) fn new(timeouts: Timeouts, tls: TlsConfig) -> Self {
         let (resolver, journey) = (CachingResolver::system(), Journey::default());
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -58,6 +59,7 @@ impl Client {
             .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
+            .tls_config(tls)
             .build();
         Self {
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),

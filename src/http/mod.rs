@@ -9,6 +9,8 @@ mod idempotency;
 mod journey;
 mod resolve;
 mod retry_after;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::fmt;
 

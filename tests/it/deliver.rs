@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::info;
 use logpost::{Guard, HttpHandler, HttpHandlerBuilder, Logger, Method};
-use logpost_test_support::{Answer, Connection, LONG, Plan, Server};
+use logpost_test_support::{Answer, LONG, Plan, Server};
 
 fn logger(handler: HttpHandlerBuilder) -> (Logger, Guard) {
     logpost::builder().handler(handler.build().unwrap()).build().unwrap()
@@ -125,7 +125,7 @@ fn a_server_that_comes_back_gets_everything() {
         guard.flush(Duration::ZERO).unwrap_err();
     }
     let listener = TcpListener::bind(address).unwrap();
-    let server = Server::on(listener, |_| Connection::Serve, |_| Plan::Answer(Answer::status(200)));
+    let server = Server::builder().start_on(listener);
     guard.flush(LONG).unwrap();
     assert_eq!(server.messages(), (0..50).map(|number| format!("record {number}")).collect::<Vec<_>>());
     let stats = guard.stats();

@@ -32,7 +32,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("ureq", &["http/"]),
     ("form_urlencoded", &["http/encode.rs"]),
     ("percent_encoding", &["http/endpoint.rs"]),
-    ("rustls", &["http/classes.rs"]),
+    ("rustls", &["http/classes.rs", "http/tls.rs"]),
     ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
     ("fastrand", &["random.rs"]),

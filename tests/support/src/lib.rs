@@ -1,9 +1,12 @@
 //! What logpost's integration tests share.
 
+mod link;
 mod server;
+mod tls;
 mod wire;
 
-pub use server::{Connection, Plan, Server};
+pub use server::{Connection, Plan, Server, ServerBuilder};
+pub use tls::Authority;
 pub use wire::{Answer, Request};
 
 use std::time::{Duration, Instant};

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use crate::LONG;
+use crate::link::Link;
 use crate::wire::{Answer, Request};
 
 /// What to do with a request whose head has been read.
@@ -27,6 +30,8 @@ pub enum Plan {
     CloseAfterBody,
     /// Read it to its end, then answer one byte at a time, with this between them.
     Trickle(Answer, Duration),
+    /// Read it so many bytes at a time, with this between them, then answer 200.
+    SlowRead(usize, Duration),
     /// Read it to its end, then never answer.
     Stall,
     /// Read no more of it, and never answer.
@@ -56,9 +61,15 @@ pub struct Server {
     acceptor: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+/// What a server does; unless told otherwise, answers everything with 200.
+pub struct ServerBuilder {
     script: Box<Script>,
     connection_script: Box<ConnectionScript>,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+struct Shared {
+    behaviour: ServerBuilder,
     ended: AtomicBool,
     connections: AtomicUsize,
     requests: Mutex<Vec<Request>>,
@@ -67,45 +78,46 @@ struct Shared {
     streams: Mutex<HashMap<usize, TcpStream>>,
 }
 
-impl Server {
-    /// One that answers everything with 200.
-    pub fn start() -> Self {
-        Self::scripted(|_| Plan::Answer(Answer::status(200)))
+impl ServerBuilder {
+    /// Does what `script` says with each request.
+    #[must_use]
+    pub fn script(mut self, script: impl Fn(&Request) -> Plan + Send + Sync + 'static) -> Self {
+        self.script = Box::new(script);
+        self
     }
 
-    /// One that does what `script` says, request by request.
-    pub fn scripted(script: impl Fn(&Request) -> Plan + Send + Sync + 'static) -> Self {
-        Self::with_connections(|_| Connection::Serve, script)
+    /// Does what `connections` says with each connection, by its number from 0.
+    #[must_use]
+    pub fn connections(mut self, connections: impl Fn(usize) -> Connection + Send + Sync + 'static) -> Self {
+        self.connection_script = Box::new(connections);
+        self
     }
 
-    /// One that does what `connections` says with each connection, by its number from 0, and what `script` says with
-    /// each request.
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Starts it on a free port.
     ///
     /// # Panics
     ///
     /// If no port can be had.
-    pub fn with_connections(
-        connections: impl Fn(usize) -> Connection + Send + Sync + 'static,
-        script: impl Fn(&Request) -> Plan + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self::on(listener, connections, script)
+    pub fn start(self) -> Server {
+        self.start_on(TcpListener::bind("127.0.0.1:0").expect("a free port"))
     }
 
-    /// One that listens where `listener` does: for a server that comes back at its old address.
+    /// Starts it where `listener` listens: for a server that comes back at its old address.
     ///
     /// # Panics
     ///
     /// If the listener has no address.
-    pub fn on(
-        listener: TcpListener,
-        connections: impl Fn(usize) -> Connection + Send + Sync + 'static,
-        script: impl Fn(&Request) -> Plan + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start_on(self, listener: TcpListener) -> Server {
         let address = listener.local_addr().expect("a bound socket");
         let shared = Arc::new(Shared {
-            script: Box::new(script),
-            connection_script: Box::new(connections),
+            behaviour: self,
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
@@ -116,7 +128,34 @@ impl Server {
             let shared = Arc::clone(&shared);
             move || shared.accept(&listener)
         });
-        Self { address, shared, acceptor: Some(acceptor) }
+        Server { address, shared, acceptor: Some(acceptor) }
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// One that can be told more.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            script: Box::new(|_| Plan::Answer(Answer::status(200))),
+            connection_script: Box::new(|_| Connection::Serve),
+            tls: None,
+        }
+    }
+
+    /// One that answers everything with 200.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// One that does what `script` says, request by request.
+    pub fn scripted(script: impl Fn(&Request) -> Plan + Send + Sync + 'static) -> Self {
+        Self::builder().script(script).start()
     }
 
     /// Where it listens.
@@ -126,7 +165,8 @@ impl Server {
 
     /// A URL of it.
     pub fn url(&self) -> String {
-        format!("http://{}/log", self.address)
+        let scheme = if self.shared.behaviour.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/log", self.address)
     }
 
     /// All requests that were read to their end, in the order of their ends.
@@ -177,7 +217,7 @@ impl Drop for Server {
             let _ = acceptor.join();
         }
         for (_, stream) in self.shared.streams().drain() {
-            let _ = stream.shutdown(Shutdown::Both);
+            let _ = stream.shutdown(std::net::Shutdown::Both);
         }
     }
 }
@@ -211,57 +251,88 @@ impl Shared {
         }
     }
 
-    fn serve(&self, mut stream: TcpStream, number: usize) -> io::Result<End> {
-        match (self.connection_script)(number) {
+    fn serve(&self, stream: TcpStream, number: usize) -> io::Result<End> {
+        match (self.behaviour.connection_script)(number) {
             Connection::Serve => {}
             Connection::Reset => return reset(&stream),
             Connection::Ignore => return Ok(End::KeptOpen),
         }
         stream.set_nodelay(true)?;
-        let mut reader = BufReader::new(stream.try_clone()?);
+        let link = match &self.behaviour.tls {
+            Some(config) => {
+                let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+                Link::Tls(Box::new(StreamOwned::new(tls, stream)))
+            }
+            None => Link::Plain(stream),
+        };
+        let mut reader = BufReader::new(link);
         for position in 0.. {
             let Some(mut request) = Request::read_head(&mut reader)? else {
                 break;
             };
             (request.connection, request.position) = (number, position);
-            let plan = (self.script)(&request);
-            match plan {
-                Plan::AnswerEarly(answer) => {
-                    stream.write_all(answer.bytes())?;
-                    return Ok(End::Closed);
-                }
-                Plan::ResetInBody => return reset(&stream),
-                Plan::NeverRead => return Ok(End::KeptOpen),
-                _ => {}
+            let plan = (self.behaviour.script)(&request);
+            if let Some(end) = before_the_body(&plan, reader.get_mut())? {
+                return Ok(end);
             }
-            request.read_body(&mut reader)?;
+            match plan {
+                Plan::SlowRead(step, pause) => request.read_body(&mut reader, step, pause)?,
+                _ => request.read_body(&mut reader, usize::MAX, Duration::ZERO)?,
+            }
             self.requests().push(request);
             self.changed.notify_all();
-            match plan {
-                Plan::Answer(answer) => {
-                    stream.write_all(answer.bytes())?;
-                    if answer.closes() {
-                        return Ok(End::Closed);
-                    }
-                }
-                Plan::Trickle(answer, pause) => trickle(&mut stream, answer.bytes(), pause)?,
-                Plan::Endless(answer, again) => {
-                    stream.write_all(answer.bytes())?;
-                    loop {
-                        stream.write_all(&again)?;
-                    }
-                }
-                Plan::Stall => {
-                    // Until the client gives up.
-                    while reader.read(&mut [0; 64])? > 0 {}
-                    return Ok(End::Closed);
-                }
-                Plan::ResetAfterBody => return reset(&stream),
-                Plan::CloseAfterBody => return Ok(End::Closed),
-                Plan::AnswerEarly(_) | Plan::ResetInBody | Plan::NeverRead => unreachable!("done with above"),
+            if let Some(end) = after_the_body(&plan, reader.get_mut())? {
+                return Ok(end);
             }
         }
         Ok(End::Closed)
+    }
+}
+
+/// What the plan says before the body is read; ends the connection, or goes on.
+fn before_the_body(plan: &Plan, link: &mut Link) -> io::Result<Option<End>> {
+    match plan {
+        Plan::AnswerEarly(answer) => {
+            link.write_all(answer.bytes())?;
+            link.flush()?;
+            Ok(Some(End::Closed))
+        }
+        Plan::ResetInBody => reset(link.socket()).map(Some),
+        Plan::NeverRead => Ok(Some(End::KeptOpen)),
+        _ => Ok(None),
+    }
+}
+
+/// What the plan says when the request has been read; ends the connection, or waits for the next request.
+fn after_the_body(plan: &Plan, link: &mut Link) -> io::Result<Option<End>> {
+    match plan {
+        Plan::Answer(answer) => {
+            link.write_all(answer.bytes())?;
+            link.flush()?;
+            if answer.has_late_record() {
+                link.send_late_record()?;
+            }
+            Ok(answer.closes().then_some(End::Closed))
+        }
+        Plan::Trickle(answer, pause) => trickle(link, answer.bytes(), *pause).map(|()| None),
+        Plan::Endless(answer, again) => {
+            link.write_all(answer.bytes())?;
+            loop {
+                link.write_all(again)?;
+            }
+        }
+        Plan::Stall => {
+            // Until the client gives up.
+            while link.read(&mut [0; 64])? > 0 {}
+            Ok(Some(End::Closed))
+        }
+        Plan::ResetAfterBody => reset(link.socket()).map(Some),
+        Plan::CloseAfterBody => Ok(Some(End::Closed)),
+        Plan::SlowRead(..) => {
+            link.write_all(Answer::status(200).bytes())?;
+            Ok(None)
+        }
+        Plan::AnswerEarly(_) | Plan::ResetInBody | Plan::NeverRead => Ok(None),
     }
 }
 
@@ -277,18 +348,11 @@ fn reset(stream: &TcpStream) -> io::Result<End> {
     Ok(End::Closed)
 }
 
-fn trickle(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> io::Result<()> {
+fn trickle(link: &mut Link, bytes: &[u8], pause: Duration) -> io::Result<()> {
     for byte in bytes {
-        stream.write_all(std::slice::from_ref(byte))?;
-        // A read with a time-out is a pause that ends when the client goes away.
-        stream.set_read_timeout(Some(pause))?;
-        match stream.peek(&mut [0]) {
-            Ok(0) => return Ok(()),
-            Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                return Err(error);
-            }
-            _ => {}
-        }
+        link.write_all(std::slice::from_ref(byte))?;
+        link.flush()?;
+        thread::park_timeout(pause);
     }
-    stream.set_read_timeout(None)
+    Ok(())
 }

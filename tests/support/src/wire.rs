@@ -1,7 +1,10 @@
 //! HTTP/1.1 as little as a test server needs of it: requests with a Content-Length, answers of any bytes.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use crate::link::Link;
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +52,7 @@ impl Request {
     }
 
     /// Reads the head; `None` where the client has closed the connection instead.
-    pub(crate) fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    pub(crate) fn read_head(stream: &mut BufReader<Link>) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if stream.read_line(&mut line)? == 0 {
             return Ok(None);
@@ -74,9 +77,14 @@ impl Request {
         self.header("content-length").first().map_or(0, |length| length.parse().expect("a length in bytes"))
     }
 
-    pub(crate) fn read_body(&mut self, stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+    /// Reads the body, so many bytes at a time, with this pause after each.
+    pub(crate) fn read_body(&mut self, stream: &mut BufReader<Link>, step: usize, pause: Duration) -> io::Result<()> {
         self.body = vec![0; self.content_length()];
-        stream.read_exact(&mut self.body)
+        for chunk in self.body.chunks_mut(step) {
+            stream.read_exact(chunk)?;
+            thread::park_timeout(pause);
+        }
+        Ok(())
     }
 }
 
@@ -85,6 +93,7 @@ impl Request {
 pub struct Answer {
     bytes: Vec<u8>,
     close: bool,
+    late_record: bool,
 }
 
 impl Answer {
@@ -108,7 +117,7 @@ impl Answer {
     /// Just these bytes, whatever they mean.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
-        Self { bytes, close: false }
+        Self { bytes, close: false, late_record: false }
     }
 
     /// Closes the connection behind the answer.
@@ -116,6 +125,17 @@ impl Answer {
     pub fn then_close(mut self) -> Self {
         self.close = true;
         self
+    }
+
+    /// Over TLS, sends a record without data behind the answer, as servers do that send session tickets late.
+    #[must_use]
+    pub fn then_late_record(mut self) -> Self {
+        self.late_record = true;
+        self
+    }
+
+    pub(crate) fn has_late_record(&self) -> bool {
+        self.late_record
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
