@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::count::Records;
+
 /// Why a logger could not be built or installed.
 ///
 /// The text names the setting and shows its value; passwords and the like are left out.
@@ -92,7 +94,7 @@ impl FlushError {
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records still pending when the flush's time was up", self.pending)
+        write!(f, "{} still pending when the flush's time was up", Records(self.pending))
     }
 }
 

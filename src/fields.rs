@@ -54,6 +54,16 @@ impl Fields {
         })
     }
 
+    /// The first value of a key.
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
+    }
+
+    /// The keys, where the values may be secret.
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -247,10 +257,6 @@ mod tests {
     use super::*;
     use log::Record;
 
-    fn keys(fields: &Fields) -> Vec<&str> {
-        fields.iter().map(|(key, _)| key).collect()
-    }
-
     #[test]
     fn the_default_in_order() {
         let mut fields = Fields::new();
@@ -267,8 +273,8 @@ mod tests {
         map_log_record(&LogRecord::from(&record), &mut fields);
         let expected = "name msg levelname levelno pathname filename module lineno created msecs relativeCreated thread \
                         threadName processName process b a";
-        assert_eq!(keys(&fields).join(" "), expected);
-        let text = |key| fields.iter().find(|(found, _)| *found == key).map(|(_, value)| value.to_string());
+        assert_eq!(fields.keys().join(" "), expected);
+        let text = |key| fields.get(key).map(|value| value.to_string());
         assert_eq!(text("levelname").as_deref(), Some("WARNING"));
         assert_eq!(text("levelno").as_deref(), Some("30"));
         assert_eq!(text("filename").as_deref(), Some("conn.rs"));
@@ -280,7 +286,7 @@ mod tests {
         let mut fields = Fields::new();
         let record = LogRecord::from(&Record::builder().args(format_args!("x")).build());
         map_log_record(&record, &mut fields);
-        let number = |key| fields.iter().find(|(found, _)| *found == key).unwrap().1.to_string();
+        let number = |key| fields.get(key).unwrap().to_string();
         let micros = record.created().duration_since(UNIX_EPOCH).unwrap().as_micros();
         assert_eq!(number("created").replace('.', ""), micros.to_string());
         assert_eq!(number("msecs"), (micros / 1000 % 1000).to_string());
@@ -292,7 +298,7 @@ mod tests {
         let mut fields = Fields::new();
         map_log_record(&LogRecord::from(&Record::builder().build()), &mut fields);
         for key in ["pathname", "filename", "module", "lineno", "args", "funcName"] {
-            assert!(!keys(&fields).contains(&key), "{key}");
+            assert!(!fields.keys().contains(&key), "{key}");
         }
     }
 
@@ -302,7 +308,7 @@ mod tests {
         let pairs: &[_] = &RESERVED.map(|key| (key, "evil"));
         let record = Record::builder().key_values(&pairs).build();
         map_key_values(&LogRecord::from(&record), &mut fields);
-        assert_eq!(keys(&fields), RESERVED.map(|key| format!("extra_{key}")));
+        assert_eq!(fields.keys(), RESERVED.map(|key| format!("extra_{key}")));
     }
 
     #[test]
@@ -311,7 +317,7 @@ mod tests {
         fields.push("k", "1").push("k", 2).push("", true).push("f", 0.5);
         let kinds: Vec<_> = fields.iter().map(|(_, value)| value.kind()).collect();
         assert_eq!(kinds, [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]);
-        assert_eq!(keys(&fields), ["k", "k", "", "f"]);
+        assert_eq!(fields.keys(), ["k", "k", "", "f"]);
         fields.clear();
         assert!(fields.is_empty());
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::clock::after;
+use crate::count::Records;
 use crate::error::FlushError;
 use crate::listener::{QueueListener, print};
 use crate::logger;
@@ -55,7 +56,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.backend.flush_when_dropped();
+        // Whoever wants to know has `flush`.
+        let _ = self.backend.flush_at_drop();
     }
 }
 
@@ -70,29 +72,48 @@ impl fmt::Debug for Guard {
 pub(crate) struct Backend {
     listeners: Vec<QueueListener>,
     flush_timeout: Duration,
-    /// When a guard's own flush last ran into its deadline.
-    gave_up: Mutex<Option<Instant>>,
+    /// The last flush that ran into its deadline.
+    in_vain: Mutex<Option<InVain>>,
 }
 
-/// A guard dropped at the end of main and the flush at exit belong together if no more time than this is between them.
+/// A flush that ran into its deadline: when that was, and how long it and those just before it had waited.
+#[derive(Clone, Copy, Debug)]
+struct InVain {
+    until: Instant,
+    waited: Duration,
+}
+
+/// Flushes with no more time than this between them belong to the same end of the program.
 const SAME_EXIT: Duration = Duration::from_secs(1);
+
+/// How long a stop waits beyond its deadline for listeners that are not stuck to put their books in order.
+const GRACE: Duration = Duration::from_millis(100);
 
 impl Backend {
     pub(crate) fn new(listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
-        Self { listeners, flush_timeout, gave_up: Mutex::new(None) }
+        Self { listeners, flush_timeout, in_vain: Mutex::new(None) }
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout))
+        let began = Instant::now();
+        let before = self.just_waited_in_vain();
+        let result = logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout));
+        let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
+        *lock(&self.in_vain) = result.is_err().then_some(in_vain);
+        result
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
         let deadline = if on_listener_thread() { Instant::now() } else { after(timeout) };
-        for listener in &self.listeners {
-            listener.queue().close(deadline);
+        self.listeners.iter().for_each(|listener| listener.queue().close(deadline));
+        let is_late = |listener: &&QueueListener| listener.queue().wait(deadline) > 0;
+        let late: Vec<_> = self.listeners.iter().filter(is_late).collect();
+        for listener in &late {
+            listener.give_up();
         }
-        for listener in &self.listeners {
-            listener.stop(deadline);
+        let grace = after(GRACE);
+        for listener in late {
+            listener.queue().wait(grace);
         }
         self.stats()
     }
@@ -102,18 +123,16 @@ impl Backend {
         all.fold(Stats::default(), Stats::add)
     }
 
-    fn flush_when_dropped(&self) {
-        if self.flush(self.flush_timeout).is_err() {
-            *lock(&self.gave_up) = Some(Instant::now());
-        }
+    /// Flushes before the program goes on, or ends. Where somebody has just waited in vain, that time counts: at exit the
+    /// waits must not add up.
+    fn flush_at_drop(&self) -> Result<(), FlushError> {
+        self.flush(self.flush_timeout.saturating_sub(self.just_waited_in_vain()))
     }
 
-    /// The last flush of the process. It does not wait where a guard just has, and says what is left undelivered.
+    /// The last flush of the process: says what is left undelivered.
     pub(crate) fn flush_at_exit(&self) {
-        let waited = lock(&self.gave_up).is_some_and(|at| at.elapsed() < SAME_EXIT);
-        let timeout = if waited { Duration::ZERO } else { self.flush_timeout };
-        if let Err(error) = self.flush(timeout) {
-            print(format_args!("{} records left undelivered at exit", error.pending()));
+        if let Err(error) = self.flush_at_drop() {
+            print(format_args!("{} left undelivered at exit", Records(error.pending())));
         }
     }
 
@@ -121,5 +140,10 @@ impl Backend {
     pub(crate) fn dismantle(self) {
         self.stop(Duration::ZERO);
         self.listeners.into_iter().for_each(QueueListener::join);
+    }
+
+    fn just_waited_in_vain(&self) -> Duration {
+        let in_vain = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
+        in_vain.map_or(Duration::ZERO, |in_vain| in_vain.waited)
     }
 }

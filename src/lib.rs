@@ -1,6 +1,7 @@
 //! guide
 mod builder;
 mod clock;
+mod count;
 mod error;
 mod fields;
 mod global;

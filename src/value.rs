@@ -1,5 +1,6 @@
 //! A value of a field: its text, and what kind of thing the text stands for.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What the text of a [`Value`] stands for, for encodings that tell them apart.
@@ -99,6 +100,19 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
+impl<'a> From<&'a Cow<'_, str>> for Value<'a> {
+    fn from(text: &'a Cow<'_, str>) -> Self {
+        Self::from(&**text)
+    }
+}
+
+/// Null.
+impl From<()> for Value<'_> {
+    fn from((): ()) -> Self {
+        Self::from_text(ValueKind::Null, "None")
+    }
+}
+
 impl From<bool> for Value<'_> {
     fn from(value: bool) -> Self {
         Self(Repr::Bool(value))
@@ -145,6 +159,7 @@ mod tests {
             (Value::from(1e16), log::kv::Value::from(1e16)),
             (Value::from(0.1_f32), log::kv::Value::from(0.1_f32)),
             (Value::from(f64::NAN), log::kv::Value::from(f64::NAN)),
+            (Value::from(()), log::kv::Value::null()),
             (Value::from("a b"), log::kv::Value::from("a b")),
         ] {
             assert_eq!(ours.to_string(), theirs.to_string());

@@ -7,10 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-#[cfg(not(feature = "rustls"))]
-use ureq::tls::TlsConfig;
 
-use super::client::{Client, Timeouts};
+use super::client::{Client, Settings};
 use super::encode::FORM;
 use super::endpoint::{Credentials, Endpoint};
 use super::idempotency::Keys;
@@ -50,7 +48,8 @@ pub struct HttpHandlerBuilder {
     headers: Vec<(String, String)>,
     fields: Fields,
     mapper: Option<Mapper>,
-    timeouts: Timeouts,
+    timeout: Duration,
+    connect_timeout: Duration,
     #[cfg(feature = "rustls")]
     root_certificates: Vec<Vec<u8>>,
 }
@@ -64,7 +63,8 @@ impl HttpHandlerBuilder {
             headers: Vec::new(),
             fields: Fields::new(),
             mapper: None,
-            timeouts: Timeouts { call: DEFAULT_TIMEOUT, connect: DEFAULT_CONNECT_TIMEOUT },
+            timeout: DEFAULT_TIMEOUT,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             #[cfg(feature = "rustls")]
             root_certificates: Vec::new(),
         }
@@ -122,13 +122,13 @@ impl HttpHandlerBuilder {
     /// How long one request may take in all. Defaults to [`DEFAULT_TIMEOUT`]. Within it, 10 s without any progress, or
     /// 5 s for a name lookup, end a request too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeouts.call = timeout;
+        self.timeout = timeout;
         self
     }
 
     /// How long it may take to connect, TLS included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.timeouts.connect = timeout;
+        self.connect_timeout = timeout;
         self
     }
 
@@ -159,22 +159,25 @@ impl HttpHandlerBuilder {
         for (name, value) in &self.headers {
             add_header(&mut headers, name, value)?;
         }
-        for (setting, timeout) in [("timeout", self.timeouts.call), ("connect_timeout", self.timeouts.connect)] {
+        for (setting, timeout) in [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)] {
             if timeout.is_zero() {
                 return Err(Error::invalid(setting, "must be longer than 0s"));
             }
         }
-        #[cfg(feature = "rustls")]
-        let tls = super::tls::config(&self.root_certificates)?;
-        #[cfg(not(feature = "rustls"))]
-        let tls = TlsConfig::default();
+        let settings = Settings {
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            environment_proxy: !endpoint.is_loopback(),
+            #[cfg(feature = "rustls")]
+            tls: super::tls::config(&self.root_certificates)?,
+        };
         Ok(HttpHandler {
             endpoint,
             method: self.method,
             headers,
             static_fields: self.fields,
             mapper: self.mapper,
-            client: Client::new(self.timeouts, tls),
+            client: Client::new(settings),
             keys: Keys::new(),
             left_unread: 0,
             fields: Fields::new(),
@@ -188,8 +191,9 @@ impl fmt::Debug for HttpHandlerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpHandlerBuilder")
             .field("method", &self.method)
-            .field("fields", &self.fields)
-            .field("timeouts", &self.timeouts)
+            .field("fields", &self.fields.keys())
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()
     }
 }

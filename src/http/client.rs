@@ -1,12 +1,11 @@
 //! One request over ureq, and what came of it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
-use ureq::tls::TlsConfig;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
 use super::classes;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
@@ -14,11 +13,16 @@ use super::resolve::CachingResolver;
 use super::retry_after;
 use crate::handler::{Cancel, EmitError};
 
-/// The time-outs of a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timeouts {
-    pub(super) call: Duration,
-    pub(super) connect: Duration,
+/// How a client connects.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// How long a request may take in all, and how long of that connecting.
+    pub(super) timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    /// Whether a proxy that the environment names is used.
+    pub(super) environment_proxy: bool,
+    #[cfg(feature = "rustls")]
+    pub(super) tls: ureq::tls::TlsConfig,
 }
 
 /// How long a name lookup may take.
@@ -43,7 +47,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(timeouts: Timeouts, tls: TlsConfig) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let (resolver, journey) = (CachingResolver::system(), Journey::default());
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -51,16 +55,18 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("logpost/", env!("CARGO_PKG_VERSION")))
             .accept("")
-            .timeout_global(Some(timeouts.call))
+            .timeout_global(Some(settings.timeout))
             .timeout_resolve(Some(RESOLVE_TIMEOUT))
-            .timeout_connect(Some(timeouts.connect))
+            .timeout_connect(Some(settings.connect_timeout))
             .timeout_per_read(Some(READ_WRITE_TIMEOUT))
             .timeout_per_write(Some(READ_WRITE_TIMEOUT))
             .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
-            .tls_config(tls)
-            .build();
+            .proxy(if settings.environment_proxy { Proxy::try_from_env() } else { None });
+        #[cfg(feature = "rustls")]
+        let config = config.tls_config(settings.tls);
+        let config = config.build();
         Self {
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
             resolver,
@@ -182,7 +188,12 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(&self.0);
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.is_empty() { Ok(()) } else { write!(f, ": {}", line.escape_debug()) }
+        if !line.is_empty() {
+            f.write_str(": ")?;
+        }
+        // What moves a terminal's cursor, or ends a line, has no place in a message.
+        let mut shown = line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        shown.try_for_each(|c| f.write_char(c))
     }
 }
 
@@ -202,7 +213,7 @@ mod tests {
         let mut reason = Reason::default();
         assert_eq!(reason.to_string(), "");
         reason.add(b" no\r\n such\x1b[31m field");
-        assert_eq!(reason.to_string(), r": no such\u{1b}[31m field");
+        assert_eq!(reason.to_string(), ": no such\u{fffd}[31m field");
         reason.add(&[b'x'; 1000]);
         assert!(reason.to_string().len() < 220);
     }

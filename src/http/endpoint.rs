@@ -1,6 +1,7 @@
 //! The URL that records are sent to, taken apart once.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
@@ -53,11 +54,26 @@ impl Endpoint {
         if host.host().is_empty() {
             return Err(not_a_url(&"it has no host"));
         }
+        let port_is_bad = host.as_str().ends_with(':') || host.port_u16() == Some(0);
+        let port_is_too_large = host.port().is_none() && host.as_str() != host.host();
+        if port_is_bad || port_is_too_large {
+            return Err(not_a_url(&"its port is not from 1 to 65535"));
+        }
+        if !uri.path().is_ascii() {
+            return Err(not_a_url(&"its path has to be percent-encoded"));
+        }
         let credentials = userinfo.map(Credentials::from_userinfo).transpose()?;
         let mut parts = uri.into_parts();
         parts.authority = Some(host);
         let uri = Uri::from_parts(parts).map_err(|error| not_a_url(&error))?;
         Ok((Self { uri }, credentials))
+    }
+
+    /// Whether it is on this machine, where no proxy leads.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.uri.host().unwrap_or_default();
+        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     pub(super) fn uri(&self) -> &Uri {
@@ -109,16 +125,22 @@ impl Credentials {
     }
 }
 
-/// The URL for an error message: whatever may be a secret in it is replaced.
+/// The URL for an error message, without what may be a secret: user, password, path and query.
 fn redacted(url: &str) -> String {
-    let without_query = url.split_once(['?', '#']).map_or(url, |(path, _)| path);
-    let start = without_query.find("://").map_or(0, |at| at + 3);
-    // A password with a slash in it ends the authority early for a parser, but is still none of anybody's business.
-    let shown = match without_query[start..].rfind('@') {
-        Some(at) => format!("{}***{}", &without_query[..start], &without_query[start + at..]),
-        None => without_query.to_owned(),
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // Not even a scheme: that can be seen at its beginning.
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let hidden = if path.len() < url.len() { "?***" } else { "" };
+        return match path.rsplit_once('@') {
+            Some((_, rest)) => format!("***@{rest}{hidden}"),
+            None => format!("{path}{hidden}"),
+        };
     };
-    if without_query.len() < url.len() { shown + "?***" } else { shown }
+    // A password with a slash in it ends the authority early for a parser, but is still nobody's business.
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let hidden = if host.len() < rest.len() { "/***" } else { "" };
+    format!("{scheme}://{user}{host}{hidden}")
 }
 
 #[cfg(test)]
@@ -131,9 +153,24 @@ mod tests {
 
     #[test]
     fn what_is_not_a_url_is_said() {
-        for url in
-            ["", "/log", "localhost:9020", "example.com/log", "http://", "http:///log", "http://a b/", "ftp://a/", "x"]
-        {
+        for url in [
+            "",
+            "/log",
+            "localhost:9020",
+            "example.com/log",
+            "http://",
+            "http:///log",
+            "http://a b/",
+            "ftp://a/",
+            "x",
+            "http://h:99999/",
+            "http://h:0/",
+            "http://h:/",
+            "http://h:x/",
+            "http://h/ü",
+            "http://[::1/",
+            "http://[::1]:0/",
+        ] {
             let problem = problem(url);
             assert!(problem.starts_with("url: "), "{url}: {problem}");
         }
@@ -142,9 +179,16 @@ mod tests {
 
     #[test]
     fn secrets_are_left_out_of_errors() {
-        for url in
-            ["http://u:s3cret@ho st/", "//u:s3cret@host/", "http://u:s3/cret@ho st/", "x y?token=s3cret", "x y#s3cret"]
-        {
+        for url in [
+            "http://u:s3cret@ho st/",
+            "//u:s3cret@host/",
+            "http://u:s3/cret@ho st/",
+            "http://ho st/s3cret",
+            "http://h:0/s3cret",
+            "u:s3cret@host",
+            "x y?token=s3cret",
+            "x y#s3cret",
+        ] {
             let problem = problem(url);
             assert!(!problem.contains("cret"), "{problem}");
         }
@@ -175,6 +219,26 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(url).unwrap().0.with_query("q=1").unwrap(), joined, "{url}");
         }
+    }
+
+    #[test]
+    fn good_urls() {
+        for url in
+            ["http://h", "http://h:1/", "http://[::1]/", "http://[::1]:65535/x", "http://h/%C3%BC?a=b", "HTTP://h/"]
+        {
+            assert!(Endpoint::parse(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_recognized() {
+        let is_loopback = |url| Endpoint::parse(url).unwrap().0.is_loopback();
+        assert!(
+            ["http://127.0.0.1:9/", "http://127.1.2.3/", "http://[::1]:9/", "http://localhost/"]
+                .into_iter()
+                .all(is_loopback)
+        );
+        assert!(!["http://10.0.0.1/", "http://localhost.example.com/"].into_iter().any(is_loopback));
     }
 
     #[cfg(not(feature = "rustls"))]

@@ -159,7 +159,7 @@ impl fmt::Debug for HttpHandler {
         f.debug_struct("HttpHandler")
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
-            .field("static_fields", &self.static_fields)
+            .field("static_fields", &self.static_fields.keys())
             .finish_non_exhaustive()
     }
 }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let builder = builder().header("X-Key", "hunter2");
+        let builder = builder().header("X-Key", "hunter2").field("token", "hunter2");
         let shown = format!("{builder:?}{:?}", builder.clone().build().unwrap());
         assert!(!shown.contains("hunter2") && shown.contains("127.0.0.1:9"), "{shown}");
     }

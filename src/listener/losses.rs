@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, Record};
 
+use crate::count::Records;
 use crate::record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 use crate::stats::Dropped;
 
@@ -43,7 +44,8 @@ fn no_room(dropped: Dropped) -> u64 {
 fn notice(count: u64) -> LogRecord {
     let record = &mut Record::builder();
     record.level(Level::Warn).target("logpost").module_path_static(Some("logpost"));
-    let text = format_args!("logpost: {count} records dropped (queue full)");
+    let count = Records(count);
+    let text = format_args!("logpost: {count} dropped (queue full)");
     LogRecord::capture(&record.args(text).build(), DEFAULT_MAX_MESSAGE_BYTES)
 }
 

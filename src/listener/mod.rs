@@ -10,7 +10,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 pub use self::report::{Action, Failure};
 pub(crate) use self::report::{OnError, print};
@@ -49,9 +48,6 @@ pub(crate) struct QueueListener {
     thread: JoinHandle<()>,
 }
 
-/// How long a stop waits beyond its deadline for a listener that is not stuck to put its books in order.
-const GRACE: Duration = Duration::from_millis(100);
-
 impl QueueListener {
     /// Starts the thread. It makes no connection before the first record.
     pub(crate) fn start(
@@ -70,31 +66,22 @@ impl QueueListener {
         &self.queue
     }
 
-    /// Delivers what is in the queue until `deadline`, abandons the rest, and ends the thread.
+    /// Once the queue is closed and its deadline has come: cuts short what the handler is at, and abandons what waits.
     ///
     /// A handler that does not return keeps its records and its thread; all the others are accounted for.
-    pub(crate) fn stop(&self, deadline: Instant) {
-        self.queue.close(deadline);
-        if self.queue.wait(deadline) == 0 {
-            return;
-        }
+    pub(crate) fn give_up(&self) {
         if let Some(cancel) = &self.cancel {
             cancel();
         }
-        self.abandon_waiting();
-        self.queue.wait(Instant::now() + GRACE);
+        let mut waiting = Vec::new();
+        self.queue.take(usize::MAX, &mut waiting);
+        self.queue.ledger().settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
     }
 
     /// Waits until the thread of a stopped listener has ended.
     pub(crate) fn join(self) {
         // It catches the handler's panics; one that escapes has been printed, and changes nothing any more.
         let _ = self.thread.join();
-    }
-
-    fn abandon_waiting(&self) {
-        let mut waiting = Vec::new();
-        self.queue.take(usize::MAX, &mut waiting);
-        self.queue.ledger().settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
     }
 }
 

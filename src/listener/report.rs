@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::count::Records;
 use crate::handler::EmitError;
 use crate::record::LogRecord;
 use crate::stats::Stats;
@@ -57,14 +58,14 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// One line, without the records' content: that may be confidential.
+/// One line. Of the records' content it has nothing, unless the server repeats some of it in its answer.
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (error, count, pending) = (self.error, self.records.len(), self.stats.pending);
+        let (error, count, pending) = (self.error, Records(self.records.len()), Records(self.stats.pending));
         match self.action {
-            Action::Retry(_) => write!(f, "delivery fails: {error} ({pending} records waiting)"),
-            Action::Reject => write!(f, "{count} records rejected: {error}"),
-            Action::Abandon => write!(f, "{count} records abandoned: {error}"),
+            Action::Retry(_) => write!(f, "delivery fails: {error} ({pending} waiting)"),
+            Action::Reject => write!(f, "{count} rejected: {error}"),
+            Action::Abandon => write!(f, "{count} abandoned: {error}"),
         }
     }
 }
@@ -121,8 +122,8 @@ impl Reporter {
     pub(super) fn delivered(&mut self, stats: impl FnOnce() -> Stats) {
         if let Some(Failing { since, lost_before, .. }) = self.failing.take() {
             let seconds = since.elapsed().as_secs_f64();
-            let lost = lost(&stats()) - lost_before;
-            print(format_args!("delivery works again after {seconds:.1} s; {lost} records were lost meanwhile"));
+            let lost = Records(lost(&stats()) - lost_before);
+            print(format_args!("delivery works again after {seconds:.1} s; {lost} lost meanwhile"));
         }
     }
 
@@ -130,8 +131,9 @@ impl Reporter {
     pub(super) fn dropped(&mut self, count: u64, mean_attempt: Duration) {
         if self.on_error.is_none() && is_due(&mut self.dropped) {
             print(format_args!(
-                "{count} records dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer \
-                 records or a larger capacity are needed"
+                "{} dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer records or \
+                 a larger capacity are needed",
+                Records(count)
             ));
         }
     }
@@ -151,5 +153,6 @@ fn lost(stats: &Stats) -> u64 {
 
 /// One line on stderr, never through `log`. If stderr is closed there is nobody to tell.
 pub(crate) fn print(line: fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "logpost: {line}");
+    // In one write: stderr has no buffer, and what others print must not get in between.
+    let _ = std::io::stderr().write_all(format!("logpost: {line}\n").as_bytes());
 }

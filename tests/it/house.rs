@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("clock", &[]),
-    ("error", &[]),
+    ("count", &[]),
+    ("error", &["count"]),
     ("random", &[]),
     ("value", &[]),
     ("stats", &["sync"]),
@@ -19,9 +20,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["error", "fields", "handler", "random", "record", "sync", "value"]),
     ("testing", &["handler", "record", "sync"]),
     ("queue", &["clock", "record", "stats", "sync"]),
-    ("listener", &["error", "handler", "queue", "random", "record", "stats"]),
+    ("listener", &["count", "error", "handler", "queue", "random", "record", "stats"]),
     ("logger", &["clock", "error", "queue"]),
-    ("guard", &["clock", "error", "listener", "logger", "queue", "stats", "sync"]),
+    ("guard", &["clock", "count", "error", "listener", "logger", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
     ("builder", &["error", "fields", "global", "guard", "handler", "listener", "logger", "queue", "record"]),
 ];
