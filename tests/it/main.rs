@@ -1,3 +1,8 @@
 //! Behaviour, against a web server of our own.
 
+mod corpus;
 mod deliver;
+mod house;
+mod interop;
+mod property;
+mod queue;
