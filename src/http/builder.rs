@@ -177,7 +177,7 @@ impl HttpHandlerBuilder {
             headers,
             static_fields: self.fields,
             mapper: self.mapper,
-            client: Client::new(settings),
+            client: Client::new(&settings),
             keys: Keys::new(),
             left_unread: 0,
             fields: Fields::new(),

@@ -47,7 +47,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         let (resolver, journey) = (CachingResolver::system(), Journey::default());
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -65,7 +65,7 @@ impl Client {
             .max_idle_connections(1)
             .proxy(if settings.environment_proxy { Proxy::try_from_env() } else { None });
         #[cfg(feature = "rustls")]
-        let config = config.tls_config(settings.tls);
+        let config = config.tls_config(settings.tls.clone());
         let config = config.build();
         Self {
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
