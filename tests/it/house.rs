@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("random", &[]),
     ("value", &[]),
     ("stats", &["sync"]),
-    ("record", &["value"]),
+    ("record", &["sync", "value"]),
     ("fields", &["record", "value"]),
     ("handler", &["record"]),
     ("http", &["error", "fields", "handler", "random", "record", "sync", "value"]),

@@ -1,0 +1,301 @@
+//! A `log::Record` made owned on the caller's thread, in one small allocation.
+
+mod capture;
+mod site;
+mod thread;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use log::{Level, Record};
+
+use self::capture::{Ends, kind_of_letter};
+use self::site::Site;
+use self::thread::Thread;
+use crate::value::Value;
+
+/// Bytes of a message that are kept; the rest is cut off, and the record then says so in a field `truncated`.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// A log record that owns all it has, made where `log::info!` was called.
+///
+/// It is Python's `LogRecord`: the message is already formatted, the time is that of the call, and the thread is the
+/// caller's. Strings that live for ever (a literal message, `file!()`, `module_path!()`) are not copied; all the others
+/// share one allocation.
+///
+/// ```
+/// let record = log::Record::builder().args(format_args!("hello")).level(log::Level::Warn).target("app").build();
+/// let record = logpost::LogRecord::from(&record);
+/// assert_eq!((record.level(), record.target(), record.message()), (log::Level::Warn, "app", "hello"));
+/// ```
+#[derive(Clone)]
+pub struct LogRecord {
+    /// Every text that is not static, one behind the other: see [`Ends`].
+    text: Box<str>,
+    /// A message that is static.
+    literal: Option<&'static str>,
+    site: &'static Site,
+    thread: Option<Arc<Thread>>,
+    /// Nanoseconds since the epoch.
+    created: u64,
+    /// Its number in the queue, from 1; 0 for a record that has not been in one.
+    sequence: u64,
+    ends: Ends,
+    line: u32,
+    has: Has,
+    level: u8,
+}
+
+/// What a record has that is neither there always, nor in its site.
+#[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, in the four bytes there are for them")]
+struct Has {
+    line: bool,
+    target: bool,
+    module_path: bool,
+    file: bool,
+}
+
+/// Numbers from here on are those of notices.
+const NOTICE: u64 = 1 << 63;
+
+impl LogRecord {
+    /// The level.
+    pub fn level(&self) -> Level {
+        Level::iter().nth(usize::from(self.level)).unwrap_or(Level::Trace)
+    }
+
+    /// The target: the module path, unless the call named another (`log::info!(target: "audit", ..)`).
+    pub fn target(&self) -> &str {
+        let own = || self.slice(self.ends.message, self.ends.target);
+        if self.has.target { own() } else { self.site.module_path.unwrap_or_default() }
+    }
+
+    /// The formatted message.
+    pub fn message(&self) -> &str {
+        self.literal.unwrap_or_else(|| self.slice(0, self.ends.message))
+    }
+
+    /// The module path of the call.
+    pub fn module_path(&self) -> Option<&str> {
+        let own = || self.slice(self.ends.target, self.ends.module_path);
+        self.site.module_path.or_else(|| self.has.module_path.then(own))
+    }
+
+    /// The source file of the call, as rustc gives it.
+    pub fn file(&self) -> Option<&str> {
+        let own = || self.slice(self.ends.module_path, self.ends.file);
+        self.site.file.or_else(|| self.has.file.then(own))
+    }
+
+    /// The line of the call.
+    pub fn line(&self) -> Option<u32> {
+        self.has.line.then_some(self.line)
+    }
+
+    /// When the call was made.
+    pub fn created(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.created)
+    }
+
+    /// A number of the calling thread, unique in this process; absent where the thread was already being torn down.
+    pub fn thread(&self) -> Option<u64> {
+        self.thread.as_ref().map(|thread| thread.number)
+    }
+
+    /// The name of the calling thread, where it has one.
+    pub fn thread_name(&self) -> Option<&str> {
+        self.thread.as_ref()?.name.as_deref()
+    }
+
+    /// The key-values of the call, in its order; a key that was given twice comes twice.
+    pub fn key_values(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        let mut rest = self.slice(self.ends.file, self.ends.pairs);
+        let index = self.text.get(self.ends.pairs as usize..).unwrap_or_default();
+        index.split_terminator(';').filter_map(move |entry| {
+            let (kind, lengths) = entry.split_at_checked(1)?;
+            let (key, value) = lengths.split_once(',')?;
+            let (key, after) = rest.split_at_checked(key.parse().ok()?)?;
+            let (value, after) = after.split_at_checked(value.parse().ok()?)?;
+            rest = after;
+            Some((key, Value::from_text(kind_of_letter(kind), value)))
+        })
+    }
+
+    /// Which record of its queue it is, from 1: the same at every attempt to deliver it. `None` for a record that has not
+    /// been in a queue.
+    pub fn sequence(&self) -> Option<u64> {
+        self.identity().filter(|&number| number < NOTICE)
+    }
+
+    /// What tells it from all other records of its listener, if it has one.
+    pub(crate) fn identity(&self) -> Option<u64> {
+        (self.sequence > 0).then_some(self.sequence)
+    }
+
+    pub(crate) fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    /// Makes it a record of the listener's own: sent like any other, but in nobody's books.
+    pub(crate) fn set_notice(&mut self, number: u64) {
+        self.sequence = NOTICE + number;
+    }
+
+    /// Bytes of memory that the record takes.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.text.len()
+    }
+
+    fn slice(&self, start: u32, end: u32) -> &str {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+impl From<&Record<'_>> for LogRecord {
+    /// Captures a record as the logger does, with the thread and the time of this call.
+    fn from(record: &Record<'_>) -> Self {
+        Self::capture(record, DEFAULT_MAX_MESSAGE_BYTES)
+    }
+}
+
+impl fmt::Debug for LogRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogRecord")
+            .field("level", &self.level())
+            .field("target", &self.target())
+            .field("message", &self.message())
+            .field("module_path", &self.module_path())
+            .field("file", &self.file())
+            .field("line", &self.line())
+            .field("thread", &self.thread())
+            .field("thread_name", &self.thread_name())
+            .field("key_values", &self.key_values().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::ValueKind;
+    use log::kv;
+
+    fn captured(record: &Record<'_>) -> LogRecord {
+        LogRecord::from(record)
+    }
+
+    /// `Record`s borrow their arguments, so they can't be returned: the test gets it in a closure.
+    macro_rules! record {
+        ($($setting:ident($value:expr)),*) => {
+            captured(&Record::builder()$(.$setting($value))*.build())
+        };
+    }
+
+    #[test]
+    fn a_literal_message_is_not_copied() {
+        let record = record!(args(format_args!("hello")), module_path_static(Some("app")), target("app"));
+        assert_eq!((record.message(), record.target()), ("hello", "app"));
+        assert!(record.text.is_empty());
+    }
+
+    #[test]
+    fn everything_is_kept() {
+        let thing = String::from("thing");
+        let pairs: &[_] =
+            &[("a", kv::Value::from(1)), ("a", kv::Value::from("b;1,2")), ("", kv::Value::null()), ("t", true.into())];
+        let record = record!(
+            args(format_args!("some {thing}")),
+            level(Level::Trace),
+            target(&thing),
+            module_path(Some(&thing)),
+            file(Some("")),
+            line(Some(0)),
+            key_values(&pairs)
+        );
+        assert_eq!(record.message(), "some thing");
+        assert_eq!(record.target(), "thing");
+        assert_eq!(record.module_path(), Some("thing"));
+        assert_eq!((record.file(), record.line()), (Some(""), Some(0)));
+        let pairs: Vec<_> = record.key_values().map(|(key, value)| (key, value.to_string(), value.kind())).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("a", "1".to_owned(), ValueKind::Number),
+                ("a", "b;1,2".to_owned(), ValueKind::String),
+                ("", "None".to_owned(), ValueKind::Null),
+                ("t", "true".to_owned(), ValueKind::Bool),
+            ]
+        );
+    }
+
+    #[test]
+    fn absent_is_not_empty() {
+        let record = record!(args(format_args!("")));
+        assert_eq!((record.module_path(), record.file(), record.line()), (None, None, None));
+        assert_eq!(record.key_values().count(), 0);
+    }
+
+    #[test]
+    fn created_now_by_this_thread() {
+        let before = SystemTime::now();
+        let record = record!(args(format_args!("x")));
+        assert!(record.created() >= before && record.created() <= SystemTime::now());
+        assert_eq!(record.thread_name(), std::thread::current().name());
+        let other = std::thread::spawn(|| record!(args(format_args!("x")))).join().unwrap();
+        assert_ne!(record.thread(), other.thread());
+        assert_eq!(other.thread_name(), None);
+    }
+
+    #[test]
+    fn long_messages_are_cut_at_a_character_and_say_so() {
+        let text = "aé".repeat(3);
+        let builder = &mut Record::builder();
+        let formatted = LogRecord::capture(&builder.args(format_args!("{text}!")).build(), 5);
+        assert_eq!(formatted.message(), "aéa");
+        assert_eq!(format!("{:?}", formatted.key_values().collect::<Vec<_>>()), r#"[("truncated", 10)]"#);
+        let literal = LogRecord::capture(&Record::builder().args(format_args!("aéaéaé!")).build(), 5);
+        assert_eq!(literal.message(), formatted.message());
+        assert_eq!(literal.key_values().count(), 1);
+        assert_eq!(LogRecord::capture(&Record::builder().args(format_args!("{text}")).build(), 9).message(), text);
+    }
+
+    #[test]
+    fn a_display_that_captures_a_record_itself() {
+        struct Nested;
+        impl fmt::Display for Nested {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(record!(args(format_args!("inner {}", 1))).message())
+            }
+        }
+        assert_eq!(record!(args(format_args!("outer {Nested} end"))).message(), "outer inner 1 end");
+    }
+
+    #[test]
+    fn a_display_that_fails_or_panics() {
+        struct Fails;
+        impl fmt::Display for Fails {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                Err(fmt::Error)
+            }
+        }
+        struct Panics;
+        impl fmt::Display for Panics {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                panic!("in Display")
+            }
+        }
+        let failed = record!(args(format_args!("{Fails}")));
+        assert_eq!(failed.message(), "half [a Display implementation returned an error]");
+        std::panic::catch_unwind(|| record!(args(format_args!("{Panics}")))).unwrap_err();
+        assert_eq!(record!(args(format_args!("{}", 7))).message(), "7");
+    }
+
+    #[test]
+    fn a_record_stays_small() {
+        assert!(size_of::<LogRecord>() <= 96, "{}", size_of::<LogRecord>());
+    }
+}
