@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use log::{info, warn};
-use logpost::{EmitError, Handler, LogRecord};
+use logpost::{Batch, EmitError, Handler, LogRecord};
 
 /// Appends a line for each record.
 struct FileHandler {
@@ -40,8 +40,8 @@ impl Handler for FileHandler {
         Ok(())
     }
 
-    fn batch_size(&self) -> usize {
-        64
+    fn batch(&self) -> Batch {
+        Batch::default().max_records(64).linger(Duration::ZERO)
     }
 }
 

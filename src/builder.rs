@@ -20,6 +20,8 @@ use crate::record::DEFAULT_MAX_MESSAGE_BYTES;
 
 /// The level of a logger that was given none: Info.
 pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
+/// The most workers that a pipeline can have.
+const MAX_WORKERS: usize = 64;
 /// How long the flushes wait that have no time-out of their own, at exit above all: 5 s.
 pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -43,6 +45,7 @@ pub struct Pipeline {
     level: LevelFilter,
     limits: Limits,
     policy: Policy,
+    workers: usize,
 }
 
 impl Pipeline {
@@ -58,6 +61,7 @@ impl Pipeline {
                 max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             },
             policy: Policy::default(),
+            workers: 1,
         }
     }
 
@@ -106,6 +110,27 @@ impl Pipeline {
         self
     }
 
+    /// How many threads deliver, each with a connection of its own: from 1 to 64. Defaults to 1.
+    ///
+    /// A worker has one request under way at a time, so at 100 ms a request one of them makes ten a second, and n make n
+    /// times as many. With more than one, records may overtake each other: each worker keeps the order of those it
+    /// takes, and no more than that. A flush and a stop are for all of them.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// A handler for each worker.
+    fn handlers(handler: Box<dyn Handler>, workers: usize) -> Result<Vec<Box<dyn Handler>>, Error> {
+        if workers == 0 || workers > MAX_WORKERS {
+            return Err(Error::invalid("workers", format!("must be from 1 to {MAX_WORKERS}, but is {workers}")));
+        }
+        let missing =
+            || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
+        let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
+        Ok(others?.into_iter().chain([handler]).collect())
+    }
+
     fn validate(&self) -> Result<(), Error> {
         const GIB: usize = 1 << 30;
         let Limits { records, bytes, max_message_bytes, .. } = self.limits;
@@ -121,6 +146,7 @@ impl Pipeline {
             let problem = format!("must be from 1 to {GIB} bytes, but is {max_message_bytes}");
             return Err(Error::invalid("max_message_bytes", problem));
         }
+        self.handler.batch().validate()?;
         self.policy.retry.validate()
     }
 }
@@ -137,6 +163,7 @@ impl fmt::Debug for Pipeline {
             .field("level", &self.level)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
+            .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
 }
@@ -233,12 +260,16 @@ impl Builder {
         self.pipelines.iter().try_for_each(Pipeline::validate)?;
         fields::start_clock();
         let flush_timeout = self.flush_timeout.unwrap_or(DEFAULT_FLUSH_TIMEOUT);
+        let mut prepared = Vec::new();
+        for Pipeline { handler, level, limits, policy, workers } in self.pipelines {
+            prepared.push((Pipeline::handlers(handler, workers)?, level, limits, policy));
+        }
         let mut handlers = Vec::new();
         let mut listeners = Vec::new();
-        for pipeline in self.pipelines {
-            let queue = Arc::new(Queue::new(pipeline.limits));
-            handlers.push(QueueHandler::new(Arc::clone(&queue), pipeline.level));
-            match QueueListener::start(queue, pipeline.handler, pipeline.policy, self.on_error.clone()) {
+        for (workers, level, limits, policy) in prepared {
+            let queue = Arc::new(Queue::new(limits, workers.len()));
+            handlers.push(QueueHandler::new(Arc::clone(&queue), level));
+            match QueueListener::start(queue, workers, policy, self.on_error.clone()) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
                     Backend::new(listeners, flush_timeout).dismantle();

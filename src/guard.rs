@@ -1,7 +1,7 @@
 //! The running backend, and the handle on it that users keep.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::after;
@@ -11,7 +11,7 @@ use crate::listener::{QueueListener, print};
 use crate::logger;
 use crate::queue::on_listener_thread;
 use crate::stats::Stats;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// What [`init`](crate::init) and [`Builder::build`](crate::Builder::build) return: flush, stop and statistics.
 ///

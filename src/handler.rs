@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::record::LogRecord;
 
 /// A destination of records: Python's `Handler`.
@@ -39,9 +40,23 @@ pub trait Handler: Send {
     /// error is about their content ([`EmitError::payload`]).
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError>;
 
-    /// How many records `emit` takes at once. Defaults to 1, so that an error is about one record; 0 counts as 1.
-    fn batch_size(&self) -> usize {
-        1
+    /// How many records `emit` takes at once, and how long to wait for them. Defaults to [`Batch::single`], so that an
+    /// error is about one record. It is asked for once, before the first record.
+    fn batch(&self) -> Batch {
+        Batch::single()
+    }
+
+    /// How many of `records`, from the first, the next call of `emit` shall get. Defaults to all of them.
+    ///
+    /// For handlers that have a limit other than a number of records. What they do not take is offered in the next call.
+    fn portion(&mut self, records: &[LogRecord]) -> usize {
+        records.len()
+    }
+
+    /// Another handler for the same destination, with a connection of its own: for
+    /// [`Pipeline::workers`](crate::Pipeline::workers). Defaults to none: there can be one worker only.
+    fn another(&self) -> Option<Box<dyn Handler>> {
+        None
     }
 
     /// A function that cuts short a call of `emit` that is under way on another thread, and fails all that follow.
@@ -62,12 +77,97 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
         (**self).emit(records)
     }
 
-    fn batch_size(&self) -> usize {
-        (**self).batch_size()
+    fn batch(&self) -> Batch {
+        (**self).batch()
+    }
+
+    fn portion(&mut self, records: &[LogRecord]) -> usize {
+        (**self).portion(records)
+    }
+
+    fn another(&self) -> Option<Box<dyn Handler>> {
+        (**self).another()
     }
 
     fn cancel(&self) -> Option<Cancel> {
         (**self).cancel()
+    }
+}
+
+/// How many records a handler takes at once, and how long to wait for them.
+///
+/// ```
+/// use std::time::Duration;
+/// use logpost::Batch;
+///
+/// let batch = Batch::default().max_records(1000).max_bytes(1024 * 1024).linger(Duration::from_millis(200));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a batch does nothing until it is given to a handler"]
+pub struct Batch {
+    max_records: usize,
+    max_bytes: usize,
+    linger: Duration,
+}
+
+/// Records of a batch, unless [`Batch::max_records`] says otherwise: 512.
+pub const DEFAULT_BATCH_RECORDS: usize = 512;
+/// Bytes of a batch, unless [`Batch::max_bytes`] says otherwise: 96 KiB.
+pub const DEFAULT_BATCH_BYTES: usize = 96 * 1024;
+/// How long a batch waits for more records, unless [`Batch::linger`] says otherwise: 1 s.
+pub const DEFAULT_LINGER: Duration = Duration::from_secs(1);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { max_records: DEFAULT_BATCH_RECORDS, max_bytes: DEFAULT_BATCH_BYTES, linger: DEFAULT_LINGER }
+    }
+}
+
+impl Batch {
+    /// One record at a time, at once.
+    pub const fn single() -> Self {
+        Self { max_records: 1, max_bytes: usize::MAX, linger: Duration::ZERO }
+    }
+
+    /// How many records a batch has at the most. Defaults to [`DEFAULT_BATCH_RECORDS`].
+    pub fn max_records(mut self, records: usize) -> Self {
+        self.max_records = records;
+        self
+    }
+
+    /// How many bytes a batch has at the most, as it is sent, before compression; a single record may have more.
+    /// Defaults to [`DEFAULT_BATCH_BYTES`].
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// How long to wait for more records from when the first one was taken; a flush does not wait. Defaults to
+    /// [`DEFAULT_LINGER`].
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.max_records
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    pub(crate) fn lingers(&self) -> Duration {
+        self.linger
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        for (setting, value) in [("max_records", self.max_records), ("max_bytes", self.max_bytes)] {
+            if value == 0 {
+                return Err(Error::invalid(setting, "a batch needs room for 1 at least, but it is 0"));
+            }
+        }
+        Ok(())
     }
 }
 

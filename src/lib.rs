@@ -157,8 +157,12 @@ pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};
 pub use guard::Guard;
-pub use handler::{Cancel, EmitError, ErrorClass, Handler};
-pub use http::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpHandler, HttpHandlerBuilder, Method};
+pub use handler::{
+    Batch, Cancel, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_RECORDS, DEFAULT_LINGER, EmitError, ErrorClass, Handler,
+};
+pub use http::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Encode, Form, FormLines, HttpHandler, HttpHandlerBuilder, Method,
+};
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::Logger;
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};

@@ -1,11 +1,10 @@
 //! Where every record is: the counts, and those who wait for them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::sync::lock;
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, lock};
 
 /// Where every record is, at one moment.
 ///
@@ -342,7 +341,7 @@ impl Ledger {
                 return if remaining == 0 { Ok(()) } else { Err(remaining) };
             }
             let waited = self.changed.wait_timeout(settled, left);
-            settled = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            settled = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -1,10 +1,11 @@
 //! A handler that keeps what it gets, for tests of programs that log.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::handler::{EmitError, Handler};
+use crate::handler::{Batch, EmitError, Handler};
 use crate::record::LogRecord;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// Keeps all records; its clones share them.
 ///
@@ -47,7 +48,11 @@ impl Handler for CaptureHandler {
         Ok(())
     }
 
-    fn batch_size(&self) -> usize {
-        512
+    fn batch(&self) -> Batch {
+        Batch::default().linger(Duration::ZERO)
+    }
+
+    fn another(&self) -> Option<Box<dyn Handler>> {
+        Some(Box::new(self.clone()))
     }
 }

@@ -8,13 +8,16 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::body::BodyWriter;
 use super::client::{Client, Settings};
-use super::encode::FORM;
+use super::encoding::{Encode, Form};
 use super::endpoint::{Credentials, Endpoint};
 use super::idempotency::Keys;
+use super::mapping::Mapping;
 use super::{HttpHandler, IDEMPOTENCY_KEY};
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::handler::Batch;
 use crate::record::LogRecord;
 use crate::value::Value;
 
@@ -35,9 +38,6 @@ pub enum Method {
     Get,
 }
 
-/// A mapper of the user's.
-pub(super) type Mapper = Arc<dyn Fn(&LogRecord, &mut Fields) + Send + Sync>;
-
 /// Configures an [`HttpHandler`]; made by [`HttpHandler::builder`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
@@ -46,8 +46,11 @@ pub struct HttpHandlerBuilder {
     method: Method,
     credentials: Option<(String, String)>,
     headers: Vec<(String, String)>,
-    fields: Fields,
-    mapper: Option<Mapper>,
+    mapping: Mapping,
+    encoding: Arc<dyn Encode>,
+    batch: Option<Batch>,
+    #[cfg(feature = "gzip")]
+    gzip_above: Option<usize>,
     timeout: Duration,
     connect_timeout: Duration,
     #[cfg(feature = "rustls")]
@@ -61,8 +64,11 @@ impl HttpHandlerBuilder {
             method: Method::default(),
             credentials: None,
             headers: Vec::new(),
-            fields: Fields::new(),
-            mapper: None,
+            mapping: Mapping { mapper: None, static_fields: Fields::new() },
+            encoding: Arc::new(Form),
+            batch: None,
+            #[cfg(feature = "gzip")]
+            gzip_above: None,
             timeout: DEFAULT_TIMEOUT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             #[cfg(feature = "rustls")]
@@ -99,7 +105,7 @@ impl HttpHandlerBuilder {
     ///
     /// In the default dictionary a key that is the dictionary's own goes out as `extra_<key>`.
     pub fn field<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
-        self.fields.push(key, value);
+        self.mapping.static_fields.push(key, value);
         self
     }
 
@@ -115,7 +121,40 @@ impl HttpHandlerBuilder {
     /// });
     /// ```
     pub fn map_log_record(mut self, mapper: impl Fn(&LogRecord, &mut Fields) + Send + Sync + 'static) -> Self {
-        self.mapper = Some(Arc::new(mapper));
+        self.mapping.mapper = Some(Arc::new(mapper));
+        self
+    }
+
+    /// How a body is made of dictionaries. Defaults to [`Form`]: one record a request. With
+    /// [`FormLines`](crate::FormLines), records are sent in batches.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use logpost::{Batch, FormLines, HttpHandler};
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log")
+    ///     .encoding(FormLines)
+    ///     .batch(Batch::default().max_records(1000).linger(Duration::from_millis(100)))
+    ///     .build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn encoding(mut self, encoding: impl Encode) -> Self {
+        self.encoding = Arc::new(encoding);
+        self
+    }
+
+    /// How many records a request takes, and how long to wait for them. Defaults to [`Batch::default`] where the
+    /// encoding takes several, and else to one record, at once.
+    pub fn batch(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
+    /// Compresses bodies of more than `bytes` bytes, and says so by `Content-Encoding: gzip`; the server has to
+    /// understand that. Defaults to never. Below a few hundred bytes it does not pay.
+    #[cfg(feature = "gzip")]
+    pub fn gzip_above(mut self, bytes: usize) -> Self {
+        self.gzip_above = Some(bytes);
         self
     }
 
@@ -149,9 +188,24 @@ impl HttpHandlerBuilder {
     pub fn build(self) -> Result<HttpHandler, Error> {
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
         let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
+        let batch =
+            self.batch.unwrap_or(if self.encoding.max_records() == 1 { Batch::single() } else { Batch::default() });
+        batch.validate()?;
+        if self.method == Method::Get && self.encoding.max_records() != 1 {
+            return Err(Error::invalid("encoding", "a GET can hold one form only"));
+        }
+        #[cfg(feature = "gzip")]
+        if self.method == Method::Get && self.gzip_above.is_some() {
+            return Err(Error::invalid("gzip_above", "a GET has no body"));
+        }
+        if batch.records() > self.encoding.max_records() {
+            let (asked, possible) = (batch.records(), self.encoding.max_records());
+            let problem = format!("of {asked} records, but the encoding takes {possible} a request");
+            return Err(Error::invalid("batch", problem));
+        }
         let mut headers = HeaderMap::new();
         if self.method == Method::Post {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.encoding.content_type()));
         }
         if let Some(credentials) = explicit.or(from_url) {
             headers.insert(header::AUTHORIZATION, basic(&credentials)?);
@@ -171,17 +225,18 @@ impl HttpHandlerBuilder {
             #[cfg(feature = "rustls")]
             tls: super::tls::config(&self.root_certificates)?,
         };
+        let body = BodyWriter::new(self.mapping, self.encoding, batch.bytes());
+        #[cfg(feature = "gzip")]
+        let body = body.gzip_above(self.gzip_above);
         Ok(HttpHandler {
             endpoint,
             method: self.method,
             headers,
-            static_fields: self.fields,
-            mapper: self.mapper,
-            client: Client::new(&settings),
+            batch,
+            body,
+            client: Client::new(settings),
             keys: Keys::new(),
             left_unread: 0,
-            fields: Fields::new(),
-            body: String::new(),
         })
     }
 }
@@ -191,7 +246,7 @@ impl fmt::Debug for HttpHandlerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpHandlerBuilder")
             .field("method", &self.method)
-            .field("fields", &self.fields.keys())
+            .field("fields", &self.mapping.static_fields.keys())
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()

@@ -40,6 +40,7 @@ const MAX_REASON: usize = 200;
 
 /// Requests to one server, over connections that are kept.
 pub(super) struct Client {
+    settings: Settings,
     agent: Agent,
     resolver: CachingResolver,
     journey: Journey,
@@ -47,7 +48,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let (resolver, journey) = (CachingResolver::system(), Journey::default());
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -68,6 +69,7 @@ impl Client {
         let config = config.tls_config(settings.tls.clone());
         let config = config.build();
         Self {
+            settings,
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
             resolver,
             journey,
@@ -107,6 +109,11 @@ impl Client {
     /// Whether the server closed the connection before it had all of the last request.
     pub(super) fn was_left_unread(&self) -> bool {
         self.journey.was_left_unread()
+    }
+
+    /// A client like this one, with connections of its own.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.settings.clone())
     }
 
     /// Fails the request under way, and all that follow.

@@ -1,30 +1,33 @@
-//! Python's `HTTPHandler`: a dictionary for each record, urlencoded, to a web server.
+//! Python's `HTTPHandler`: a dictionary for each record, encoded, to a web server.
 
+mod body;
 mod builder;
 mod classes;
 mod client;
-mod encode;
+mod encoding;
 mod endpoint;
 mod idempotency;
 mod journey;
+mod mapping;
 mod resolve;
 mod retry_after;
 #[cfg(feature = "rustls")]
 mod tls;
+mod urlencode;
 
 use std::fmt;
 
-use ureq::http::{HeaderMap, HeaderName};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpHandlerBuilder, Method};
+pub use self::encoding::{Encode, Form, FormLines};
 
-use self::builder::Mapper;
+use self::body::BodyWriter;
 use self::client::Client;
 use self::endpoint::Endpoint;
 use self::idempotency::Keys;
 use crate::error::Error;
-use crate::fields::{Fields, map_core, map_key_values};
-use crate::handler::{Cancel, EmitError, ErrorClass, Handler};
+use crate::handler::{Batch, Cancel, EmitError, ErrorClass, Handler};
 use crate::record::LogRecord;
 
 /// Sends each record to a web server, as a form.
@@ -50,15 +53,12 @@ pub struct HttpHandler {
     endpoint: Endpoint,
     method: Method,
     headers: HeaderMap,
-    static_fields: Fields,
-    mapper: Option<Mapper>,
+    batch: Batch,
+    body: BodyWriter,
     client: Client,
     keys: Keys,
     /// Large bodies in a row that the server stopped reading before their end.
     left_unread: u32,
-    /// Storage for the record at hand.
-    fields: Fields,
-    body: String,
 }
 
 impl HttpHandler {
@@ -77,45 +77,30 @@ impl HttpHandler {
         HttpHandlerBuilder::new(url.into())
     }
 
-    fn map(&mut self, record: &LogRecord) {
-        let Self { fields, static_fields, .. } = self;
-        fields.clear();
-        if let Some(mapper) = &self.mapper {
-            mapper(record, fields);
-            for (key, value) in static_fields.iter() {
-                fields.push(key, value);
-            }
-        } else {
-            map_core(record, fields);
-            for (key, value) in static_fields.iter() {
-                fields.push_extra(key, value);
-            }
-            map_key_values(record, fields);
-        }
-    }
-
     fn send(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
         use ureq::http::Method as Verb;
         let Self { client, endpoint, headers, body, .. } = self;
-        match self.method {
-            Method::Post => {
-                headers.insert(IDEMPOTENCY_KEY, self.keys.key(records));
-                let sent = client.send(&Verb::POST, endpoint.uri(), headers, Some(body.as_bytes()));
-                self.judge_unread(sent)
-            }
-            Method::Get => {
-                let uri = endpoint.with_query(body);
-                let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
-                client.send(&Verb::GET, &uri, headers, None)
-            }
+        body.prepare(records);
+        if self.method == Method::Get {
+            let uri = endpoint.with_query(&String::from_utf8_lossy(body.bytes()));
+            let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
+            return client.send(&Verb::GET, &uri, headers, None);
         }
+        headers.insert(IDEMPOTENCY_KEY, self.keys.key(records));
+        match body.content_encoding() {
+            Some(coding) => headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)),
+            None => headers.remove(header::CONTENT_ENCODING),
+        };
+        let sent = client.send(&Verb::POST, endpoint.uri(), headers, Some(body.bytes()));
+        self.judge_unread(sent)
     }
 
     /// A server that refuses a large body may close before its 413 can be read. Where that happens again and again, it
     /// is taken for one.
     fn judge_unread(&mut self, sent: Result<(), EmitError>) -> Result<(), EmitError> {
         let transient = |error: &EmitError| error.class() == ErrorClass::Transient;
-        if self.body.len() < LARGE_BODY || !self.client.was_left_unread() || !sent.as_ref().is_err_and(transient) {
+        let size = self.body.bytes().len();
+        if size < LARGE_BODY || !self.client.was_left_unread() || !sent.as_ref().is_err_and(transient) {
             self.left_unread = 0;
             return sent;
         }
@@ -124,7 +109,6 @@ impl HttpHandler {
             return sent;
         }
         self.left_unread = 0;
-        let size = self.body.len();
         Err(EmitError::payload(format!(
             "the server closed the connection while {size} bytes were sent, again and again"
         )))
@@ -139,13 +123,32 @@ const UNREAD_IS_REFUSED: u32 = 3;
 
 impl Handler for HttpHandler {
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
-        for record in records {
-            self.map(record);
-            self.body.clear();
-            encode::append_form(&self.fields, &mut self.body);
-            self.send(std::slice::from_ref(record)).map_err(|error| error.at(&self.endpoint))?;
+        // A listener offers no more than a request can hold; who calls this directly may.
+        for records in records.chunks(self.batch.records()) {
+            self.send(records).map_err(|error| error.at(&self.endpoint))?;
         }
         Ok(())
+    }
+
+    fn batch(&self) -> Batch {
+        self.batch
+    }
+
+    fn portion(&mut self, records: &[LogRecord]) -> usize {
+        self.body.fill(records)
+    }
+
+    fn another(&self) -> Option<Box<dyn Handler>> {
+        Some(Box::new(Self {
+            endpoint: self.endpoint.clone(),
+            method: self.method,
+            headers: self.headers.clone(),
+            batch: self.batch,
+            body: self.body.clone(),
+            client: self.client.another(),
+            keys: Keys::new(),
+            left_unread: 0,
+        }))
     }
 
     fn cancel(&self) -> Option<Cancel> {
@@ -159,7 +162,7 @@ impl fmt::Debug for HttpHandler {
         f.debug_struct("HttpHandler")
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
-            .field("static_fields", &self.static_fields.keys())
+            .field("batch", &self.batch)
             .finish_non_exhaustive()
     }
 }
@@ -204,20 +207,42 @@ mod tests {
     fn static_fields_come_before_key_values_and_behind_a_mapper() {
         let pairs: &[_] = &[("k", "v")];
         let record = LogRecord::from(&log::Record::builder().key_values(&pairs).build());
-        let mapped = |builder: HttpHandlerBuilder| {
+        let body = |builder: HttpHandlerBuilder| {
             let mut handler = builder.field("msg", 1).field("service", "x").build().unwrap();
-            handler.map(&record);
-            let keys: Vec<_> = handler.fields.iter().map(|(key, _)| key.to_owned()).collect();
-            keys.join(" ")
+            handler.body.prepare(std::slice::from_ref(&record));
+            String::from_utf8(handler.body.bytes().to_vec()).unwrap()
         };
-        let default = mapped(builder());
-        assert!(default.ends_with("process extra_msg service k"), "{default}");
-        assert_eq!(
-            mapped(builder().map_log_record(|_, fields| {
-                fields.push("a", 1);
-            })),
-            "a msg service"
-        );
+        let default = body(builder());
+        assert!(default.ends_with("&extra_msg=1&service=x&k=v"), "{default}");
+        let mapped = body(builder().map_log_record(|_, fields| {
+            fields.push("a", 1);
+        }));
+        assert_eq!(mapped, "a=1&msg=1&service=x");
+    }
+
+    #[test]
+    fn a_portion_is_what_the_body_may_hold() {
+        let batch = Batch::default().max_bytes(40);
+        let handler = builder().encoding(FormLines).batch(batch).map_log_record(|record, fields| {
+            fields.push("msg", record.message());
+        });
+        let mut handler = handler.build().unwrap();
+        let record = |text: &str| LogRecord::from(&log::Record::builder().args(format_args!("{text}")).build());
+        let short: Vec<_> = (0..10).map(|_| record("0123456")).collect();
+        assert_eq!(handler.portion(&short), 3, "12 bytes each");
+        assert_eq!(handler.portion(&[record(&"x".repeat(100))]), 1, "one record is sent, whatever its size");
+        handler.body.prepare(&short[..2]);
+        assert_eq!(handler.body.bytes(), b"msg=0123456\nmsg=0123456\n");
+    }
+
+    #[test]
+    fn batches_that_the_encoding_can_not_hold_are_errors() {
+        assert_eq!(problem(builder().batch(Batch::default())).0, "batch");
+        assert_eq!(problem(builder().encoding(FormLines).method(Method::Get)).0, "encoding");
+        assert_eq!(problem(builder().encoding(FormLines).batch(Batch::default().max_records(0))).0, "max_records");
+        assert_eq!(problem(builder().encoding(FormLines).batch(Batch::default().max_bytes(0))).0, "max_bytes");
+        assert!(builder().encoding(FormLines).build().is_ok());
+        assert!(builder().batch(Batch::single()).build().is_ok());
     }
 
     #[test]

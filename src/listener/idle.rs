@@ -21,12 +21,12 @@ impl Idle {
     }
 
     /// Waits for something to do, a little longer each time.
-    pub(super) fn wait(&mut self, queue: &Queue) {
+    pub(super) fn wait(&mut self, queue: &Queue, seat: usize) {
         if let Some(&nap) = NAPS.get(self.naps) {
             self.naps += 1;
-            queue.nap(Duration::from_millis(nap));
+            queue.nap(seat, Duration::from_millis(nap));
         } else {
-            queue.sleep();
+            queue.sleep(seat);
         }
     }
 }

@@ -19,20 +19,19 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// How many records have been dropped since the destination was last told, if it is time to tell it again.
-    pub(super) fn to_tell(&self, dropped: Dropped, queue_is_empty: bool) -> Option<u64> {
-        let untold = no_room(dropped) - self.told;
+    /// If records have been dropped since the destination was last told, and it is time to tell it again: how many, and
+    /// the record that says so.
+    pub(super) fn notice(&mut self, dropped: Dropped, queue_is_empty: bool) -> Option<(u64, LogRecord)> {
+        let untold = no_room(dropped).saturating_sub(self.told);
         let quiet = queue_is_empty || self.last.is_none_or(|last| last.elapsed() >= PAUSE);
-        (untold > 0 && quiet).then_some(untold)
-    }
-
-    /// The record that tells the destination of so many more.
-    pub(super) fn tell(&mut self, count: u64) -> LogRecord {
-        self.told += count;
+        if untold == 0 || !quiet {
+            return None;
+        }
+        self.told += untold;
         self.last = Some(Instant::now());
-        let mut notice = notice(count);
+        let mut notice = notice(untold);
         notice.set_notice(self.told);
-        notice
+        Some((untold, notice))
     }
 }
 
@@ -57,34 +56,36 @@ mod tests {
         Dropped { full: count, ..Dropped::default() }
     }
 
+    fn count(losses: &mut Losses, dropped: Dropped, queue_is_empty: bool) -> Option<u64> {
+        losses.notice(dropped, queue_is_empty).map(|(count, _)| count)
+    }
+
     #[test]
     fn each_loss_is_told_once() {
         let mut losses = Losses::default();
-        assert_eq!(losses.to_tell(full(0), true), None);
-        assert_eq!(losses.to_tell(full(3), false), Some(3));
-        losses.tell(3);
-        assert_eq!(losses.to_tell(full(3), true), None);
-        assert_eq!(losses.to_tell(full(5), true), Some(2));
+        assert_eq!(count(&mut losses, full(0), true), None);
+        assert_eq!(count(&mut losses, full(3), false), Some(3));
+        assert_eq!(count(&mut losses, full(3), true), None);
+        assert_eq!(count(&mut losses, full(5), true), Some(2));
     }
 
     #[test]
     fn while_the_queue_is_busy_losses_are_summed_up() {
-        let mut losses = Losses::default();
-        losses.tell(0);
-        assert_eq!(losses.to_tell(full(5), false), None);
+        let mut losses = Losses { told: 0, last: Some(Instant::now()) };
+        assert_eq!(count(&mut losses, full(5), false), None);
         losses.last = Instant::now().checked_sub(PAUSE);
-        assert_eq!(losses.to_tell(full(9), false), Some(9));
+        assert_eq!(count(&mut losses, full(9), false), Some(9));
     }
 
     #[test]
     fn records_after_a_stop_are_nobodys_loss() {
         let closed = Dropped { closed: 7, ..Dropped::default() };
-        assert_eq!(Losses::default().to_tell(closed, true), None);
+        assert_eq!(count(&mut Losses::default(), closed, true), None);
     }
 
     #[test]
     fn the_notice() {
-        let record = Losses::default().tell(12);
+        let (_, record) = Losses::default().notice(full(12), true).unwrap();
         assert_eq!(record.sequence(), None);
         assert_eq!((record.level(), record.target()), (Level::Warn, "logpost"));
         assert_eq!(record.message(), "logpost: 12 records dropped (queue full)");

@@ -10,12 +10,13 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 pub use self::report::{Action, Failure};
 pub(crate) use self::report::{OnError, print};
 pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER, Retry};
 
-use self::worker::Worker;
+use self::worker::{Shared, Worker};
 use crate::handler::{Cancel, Handler};
 use crate::queue::Queue;
 use crate::record::LogRecord;
@@ -41,25 +42,36 @@ pub(crate) struct Policy {
     pub(crate) delivery: Delivery,
 }
 
-/// Python's `QueueListener`: a queue's thread, from outside.
+/// Python's `QueueListener`: the threads of a queue, from outside.
 pub(crate) struct QueueListener {
     queue: Arc<Queue>,
-    cancel: Option<Cancel>,
-    thread: JoinHandle<()>,
+    cancels: Vec<Cancel>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl QueueListener {
-    /// Starts the thread. It makes no connection before the first record.
+    /// Starts a thread for each handler. None makes a connection before the first record.
     pub(crate) fn start(
         queue: Arc<Queue>,
-        handler: Box<dyn Handler>,
+        handlers: Vec<Box<dyn Handler>>,
         policy: Policy,
         on_error: Option<OnError>,
     ) -> io::Result<Self> {
-        let cancel = handler.cancel();
-        let worker = Worker::new(Arc::clone(&queue), handler, policy, on_error);
-        let thread = thread::Builder::new().name("logpost".to_owned()).spawn(move || worker.run())?;
-        Ok(Self { queue, cancel, thread })
+        let shared = Arc::new(Shared::new(on_error));
+        let mut listener = Self { queue, cancels: Vec::new(), threads: Vec::new() };
+        for (seat, handler) in handlers.into_iter().enumerate() {
+            listener.cancels.extend(handler.cancel());
+            let worker = Worker::new(Arc::clone(&listener.queue), seat, handler, policy, Arc::clone(&shared));
+            match thread::Builder::new().name("logpost".to_owned()).spawn(move || worker.run()) {
+                Ok(thread) => listener.threads.push(thread),
+                Err(error) => {
+                    listener.queue.close(Instant::now());
+                    listener.join();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(listener)
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
@@ -70,18 +82,18 @@ impl QueueListener {
     ///
     /// A handler that does not return keeps its records and its thread; all the others are accounted for.
     pub(crate) fn give_up(&self) {
-        if let Some(cancel) = &self.cancel {
-            cancel();
-        }
+        self.cancels.iter().for_each(|cancel| cancel());
         let mut waiting = Vec::new();
         self.queue.take(usize::MAX, &mut waiting);
         self.queue.ledger().settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
     }
 
-    /// Waits until the thread of a stopped listener has ended.
+    /// Waits until the threads of a stopped listener have ended.
     pub(crate) fn join(self) {
-        // It catches the handler's panics; one that escapes has been printed, and changes nothing any more.
-        let _ = self.thread.join();
+        for thread in self.threads {
+            // It catches the handler's panics; one that escapes has been printed, and changes nothing any more.
+            let _ = thread.join();
+        }
     }
 }
 

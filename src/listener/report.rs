@@ -76,9 +76,9 @@ pub(crate) type OnError = Arc<dyn Fn(&Failure<'_>) + Send + Sync>;
 /// While something goes on failing, a line in this time is enough.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Tells the user of failures: by their function, or else by a line on stderr when something changes.
+/// Tells the user of failures by a line on stderr when something changes.
+#[derive(Debug, Default)]
 pub(super) struct Reporter {
-    on_error: Option<OnError>,
     failing: Option<Failing>,
     /// When a loss was last told of.
     lost: Option<Instant>,
@@ -86,6 +86,7 @@ pub(super) struct Reporter {
 }
 
 /// A run of failures.
+#[derive(Debug)]
 struct Failing {
     since: Instant,
     told: Instant,
@@ -94,15 +95,8 @@ struct Failing {
 }
 
 impl Reporter {
-    pub(super) fn new(on_error: Option<OnError>) -> Self {
-        Self { on_error, failing: None, lost: None, dropped: None }
-    }
-
     /// An attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure<'_>) {
-        if let Some(on_error) = &self.on_error {
-            return on_error(failure);
-        }
         let now = Instant::now();
         if let Action::Retry(_) = failure.action {
             let failing = self.failing.get_or_insert_with(|| {
@@ -129,7 +123,7 @@ impl Reporter {
 
     /// Records found the queue full.
     pub(super) fn dropped(&mut self, count: u64, mean_attempt: Duration) {
-        if self.on_error.is_none() && is_due(&mut self.dropped) {
+        if is_due(&mut self.dropped) {
             print(format_args!(
                 "{} dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer records or \
                  a larger capacity are needed",

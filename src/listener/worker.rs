@@ -3,34 +3,54 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::idle::Idle;
 use super::losses::Losses;
 use super::report::{Action, Failure, OnError, Reporter};
 use super::retry::Backoff;
 use super::{Delivery, Policy};
-use crate::handler::{EmitError, ErrorClass, Handler};
+use crate::clock::after;
+use crate::handler::{Batch, EmitError, ErrorClass, Handler};
 use crate::queue::{Queue, Signals, mark_listener_thread};
 use crate::record::LogRecord;
 use crate::stats::Outcome;
+use crate::sync::{Mutex, lock};
 
 /// After so many refusals of single records with nothing delivered between them, it is more likely that the destination
 /// is broken than that all records are: each further refusal has to wait out the backoff.
 const REFUSALS_AT_FULL_SPEED: u32 = 3;
 
+/// Between looks at a queue that is being closed.
+const CLOSING_NAP: Duration = Duration::from_millis(1);
+
+/// One of a queue's listeners.
 pub(super) struct Worker {
     queue: Arc<Queue>,
+    seat: usize,
     handler: Box<dyn Handler>,
-    batch_size: usize,
+    batch: Batch,
     policy: Policy,
     backoff: Backoff,
-    reporter: Reporter,
-    losses: Losses,
     /// Single records refused since something was last delivered.
     refusals: u32,
-    batch: Vec<LogRecord>,
+    /// The signals that have had their effect: a flush after these wants an attempt at once.
+    seen: Signals,
+    shared: Arc<Shared>,
+    records: Vec<LogRecord>,
+}
+
+/// What the listeners of one queue do together.
+pub(super) struct Shared {
+    reporter: Mutex<Reporter>,
+    on_error: Option<OnError>,
+    losses: Mutex<Losses>,
+}
+
+impl Shared {
+    pub(super) fn new(on_error: Option<OnError>) -> Self {
+        Self { reporter: Mutex::default(), on_error, losses: Mutex::default() }
+    }
 }
 
 /// What came of offering some records.
@@ -41,50 +61,87 @@ enum Offer {
 }
 
 impl Worker {
-    pub(super) fn new(queue: Arc<Queue>, handler: Box<dyn Handler>, policy: Policy, on_error: Option<OnError>) -> Self {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        seat: usize,
+        handler: Box<dyn Handler>,
+        policy: Policy,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
+            batch: handler.batch(),
+            seen: queue.signals(),
             queue,
-            batch_size: handler.batch_size().max(1),
+            seat,
             handler,
             policy,
             backoff: Backoff::new(policy.retry),
-            reporter: Reporter::new(on_error),
-            losses: Losses::default(),
             refusals: 0,
-            batch: Vec::new(),
+            shared,
+            records: Vec::new(),
         }
     }
 
     /// Until the queue is closed, and every record has its outcome.
     pub(super) fn run(mut self) {
         mark_listener_thread();
-        self.queue.attach();
+        self.queue.attach(self.seat);
         let mut idle = Idle::default();
         loop {
-            self.batch.clear();
-            self.queue.take(self.batch_size, &mut self.batch);
-            if !self.batch.is_empty() {
+            self.records.clear();
+            let signals = self.queue.signals();
+            self.take();
+            if !self.records.is_empty() {
                 idle.reset();
+                self.linger();
                 self.deliver();
                 self.tell_losses();
-            } else if self.queue.signals().give_up_at.is_none() {
-                idle.wait(&self.queue);
+            } else if signals.give_up_at.is_none() {
+                // What was flushed has been taken, by this listener or another.
+                self.seen = signals;
+                idle.wait(&self.queue, self.seat);
             } else if self.queue.ledger().is_settled() {
                 return;
             } else {
-                // A caller has a number for its record, and is about to put it into the queue.
-                thread::yield_now();
+                // A caller has a number for its record, and is about to put it into the queue; or another listener is
+                // not yet done with its own.
+                self.queue.nap(self.seat, CLOSING_NAP);
             }
         }
     }
 
-    /// Delivers the batch, in order and part by part where it is refused as a whole.
+    /// Takes what there is, up to a full batch.
+    fn take(&mut self) {
+        let room = self.batch.records().saturating_sub(self.records.len());
+        self.queue.take(room, &mut self.records);
+    }
+
+    /// Gives a batch that is not full some time to become so, unless a flush or a stop asks for what there is.
+    fn linger(&mut self) {
+        let until = after(self.batch.lingers());
+        while self.records.len() < self.batch.records() && self.queue.signals() == self.seen {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            self.queue.nap(self.seat, left);
+            self.take();
+        }
+    }
+
+    /// Delivers the batch, in order: portion by portion as the handler takes them, and part by part where one is refused
+    /// as a whole.
     fn deliver(&mut self) {
-        let mut parts: Vec<_> = std::iter::once(0..self.batch.len()).collect();
-        while let Some(part) = parts.pop() {
+        let mut parts: Vec<_> = std::iter::once(0..self.records.len()).collect();
+        while let Some(mut part) = parts.pop() {
+            let portion = part.start + self.portion(part.clone());
+            if portion < part.end {
+                parts.push(portion..part.end);
+                part.end = portion;
+            }
             match self.offer(part.clone()) {
                 Offer::Settled(outcome) => {
-                    let records = &self.batch[part];
+                    let records = &self.records[part];
                     self.queue.ledger().settle(outcome, records.iter().filter_map(LogRecord::sequence));
                 }
                 Offer::Split => {
@@ -94,6 +151,14 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// How many of these records the handler takes at once. One that panics over them is offered the first alone, to
+    /// find out which it is.
+    fn portion(&mut self, part: Range<usize>) -> usize {
+        let (handler, records) = (&mut self.handler, &self.records[part]);
+        let portion = catch_unwind(AssertUnwindSafe(|| handler.portion(records)));
+        portion.unwrap_or(1).clamp(1, records.len())
     }
 
     /// Offers these records, again and again, until they have their outcome.
@@ -121,7 +186,7 @@ impl Worker {
                 }
             } else {
                 let once_only = self.policy.delivery == Delivery::AtMostOnce && !error.cannot_have_arrived();
-                if once_only || self.policy.retry.is_exhausted(attempts, &self.batch[part.clone()]) {
+                if once_only || self.policy.retry.is_exhausted(attempts, &self.records[part.clone()]) {
                     return self.end(&error, part, Action::Abandon, Outcome::Abandoned);
                 }
                 if error.is_worth_a_retry_at_once() && !std::mem::replace(&mut retried_at_once, true) {
@@ -139,7 +204,7 @@ impl Worker {
     fn attempt(&mut self, part: Range<usize>, retry: bool) -> Result<(), EmitError> {
         let ledger = self.queue.ledger();
         let began = Instant::now();
-        let (handler, records) = (&mut self.handler, &self.batch[part]);
+        let (handler, records) = (&mut self.handler, &self.records[part]);
         // Whatever state a panic leaves the handler in is the handler's own; ours is not touched by it.
         let result = catch_unwind(AssertUnwindSafe(|| handler.emit(records))).unwrap_or_else(|panic| {
             ledger.panicked();
@@ -152,7 +217,7 @@ impl Worker {
             self.refusals = 0;
             self.backoff.reset();
             ledger.succeeded();
-            self.reporter.delivered(|| ledger.snapshot());
+            lock(&self.shared.reporter).delivered(|| ledger.snapshot());
         }
         result
     }
@@ -178,12 +243,16 @@ impl Worker {
         self.queue.pause(until, seen);
     }
 
-    fn report(&mut self, error: &EmitError, part: Range<usize>, action: Action) {
-        let (ledger, reporter, records) = (self.queue.ledger(), &mut self.reporter, &self.batch[part]);
+    fn report(&self, error: &EmitError, part: Range<usize>, action: Action) {
+        let (ledger, shared) = (self.queue.ledger(), &self.shared);
         // An error of the user's may panic when it is shown, and a function of the user's when it is called.
         let told = catch_unwind(AssertUnwindSafe(|| {
             ledger.failed(error.to_string());
-            reporter.failed(&Failure::new(error, records, action, ledger.snapshot()));
+            let failure = Failure::new(error, &self.records[part], action, ledger.snapshot());
+            match &shared.on_error {
+                Some(on_error) => on_error(&failure),
+                None => lock(&shared.reporter).failed(&failure),
+            }
         }));
         if told.is_err() {
             ledger.panicked();
@@ -193,10 +262,13 @@ impl Worker {
     /// Tells the destination, and the user, of records that found the queue full, now that there is room again.
     fn tell_losses(&mut self) {
         let ledger = self.queue.ledger();
-        if let Some(count) = self.losses.to_tell(ledger.dropped(), self.queue.is_empty()) {
-            self.reporter.dropped(count, ledger.mean_attempt());
-            self.batch.clear();
-            self.batch.push(self.losses.tell(count));
+        let notice = lock(&self.shared.losses).notice(ledger.dropped(), self.queue.is_empty());
+        if let Some((count, notice)) = notice {
+            if self.shared.on_error.is_none() {
+                lock(&self.shared.reporter).dropped(count, ledger.mean_attempt());
+            }
+            self.records.clear();
+            self.records.push(notice);
             self.deliver();
         }
     }

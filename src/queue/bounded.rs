@@ -3,8 +3,9 @@
 //! This is the one file that knows flume. flume carries the records; how many may wait is ours to count, since it does
 //! not count bytes.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, NoRoom};
@@ -12,7 +13,7 @@ use super::wake::Wake;
 use crate::clock::after;
 use crate::record::LogRecord;
 use crate::stats::{DropReason, Ledger, Outcome};
-use crate::sync::lock;
+use crate::sync::{Condvar, Mutex, lock};
 
 /// Records that may wait in a queue, unless [`Pipeline::capacity`](crate::Pipeline::capacity) says otherwise.
 pub const DEFAULT_CAPACITY: usize = 65_536;
@@ -61,7 +62,8 @@ pub(crate) struct Queue {
 
 /// For callers.
 impl Queue {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// An empty queue for so many listeners.
+    pub(crate) fn new(limits: Limits, listeners: usize) -> Self {
         let (sender, receiver) = flume::unbounded();
         Self {
             sender,
@@ -69,7 +71,7 @@ impl Queue {
             limits,
             budget: Budget::new(limits.records, limits.bytes),
             room: Room::default(),
-            wake: Wake::default(),
+            wake: Wake::new(listeners),
             ledger: Ledger::default(),
             flushes: AtomicU64::new(0),
             closing: Closing::default(),
@@ -138,7 +140,7 @@ impl Queue {
                 self.ledger.settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
             }
             // Others have taken the room but not yet put their records in.
-            Err(_) => std::thread::yield_now(),
+            Err(_) => thread::yield_now(),
         }
     }
 
@@ -171,9 +173,9 @@ impl Queue {
 
 /// For the listener.
 impl Queue {
-    /// Makes the calling thread the one that is woken.
-    pub(crate) fn attach(&self) {
-        self.wake.attach();
+    /// Makes the calling thread the one that is woken in this seat.
+    pub(crate) fn attach(&self, seat: usize) {
+        self.wake.attach(seat, thread::current());
     }
 
     /// Moves at most `max` records, oldest first, to the end of `batch`.
@@ -183,6 +185,10 @@ impl Queue {
         let (taken, bytes) = (batch.len() - before, batch[before..].iter().map(LogRecord::size).sum());
         if taken > 0 {
             self.release(taken, bytes);
+            if !self.is_empty() {
+                // For another listener, if one is asleep.
+                self.wake.record_added(false);
+            }
         }
     }
 
@@ -192,13 +198,13 @@ impl Queue {
     }
 
     /// Waits a while for records, or for a flush or a close.
-    pub(crate) fn nap(&self, at_most: Duration) {
-        self.wake.nap(at_most);
+    pub(crate) fn nap(&self, seat: usize, at_most: Duration) {
+        self.wake.nap(seat, at_most);
     }
 
     /// Waits for a record, a flush or a close.
-    pub(crate) fn sleep(&self) {
-        self.wake.sleep(|| self.is_empty());
+    pub(crate) fn sleep(&self, seat: usize) {
+        self.wake.sleep(seat, || self.is_empty());
     }
 
     /// Waits until `deadline`, but no longer than until the next flush or close after `seen`.
@@ -265,7 +271,7 @@ impl Room {
 #[derive(Debug, Default)]
 struct Closing {
     /// A copy of `deadline.is_some()`, for callers' threads.
-    began: std::sync::atomic::AtomicBool,
+    began: AtomicBool,
     deadline: Mutex<Option<Instant>>,
 }
 

@@ -6,11 +6,10 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ptr;
-use std::sync::Mutex;
 
 use once_cell::sync::Lazy;
 
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// A source file and a module path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
