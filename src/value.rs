@@ -67,6 +67,19 @@ impl<'a> Value<'a> {
     }
 }
 
+impl Value<'_> {
+    /// Appends the text: what `Display` would write, without its detours.
+    pub(crate) fn append_to(&self, text: &mut String) {
+        match self.0 {
+            Repr::Text(_, value) => text.push_str(value),
+            Repr::Bool(value) => text.push_str(if value { "true" } else { "false" }),
+            Repr::Signed(value) => text.push_str(itoa::Buffer::new().format(value)),
+            Repr::Unsigned(value) => text.push_str(itoa::Buffer::new().format(value)),
+            Repr::Float(_) => text.extend([self.to_string()]),
+        }
+    }
+}
+
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -153,6 +166,7 @@ mod tests {
     fn spelled_as_log_kv_spells_them() {
         for (ours, theirs) in [
             (Value::from(true), log::kv::Value::from(true)),
+            (Value::from(i128::MIN), log::kv::Value::from(i128::MIN)),
             (Value::from(-1), log::kv::Value::from(-1)),
             (Value::from(u128::MAX), log::kv::Value::from(u128::MAX)),
             (Value::from(1.0), log::kv::Value::from(1.0)),
@@ -163,6 +177,9 @@ mod tests {
             (Value::from("a b"), log::kv::Value::from("a b")),
         ] {
             assert_eq!(ours.to_string(), theirs.to_string());
+            let mut text = String::new();
+            ours.append_to(&mut text);
+            assert_eq!(text, theirs.to_string());
         }
     }
 

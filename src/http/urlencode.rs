@@ -3,18 +3,30 @@
 //! `form_urlencoded` is the authority on what the bytes are: the tests below compare with it every byte, every character
 //! and random strings. This is the same by a table, several times faster.
 
-use crate::fields::Fields;
+use crate::fields::{Fields, Plain};
 
 /// Appends `fields` as a form.
+///
+/// The text of the fields is a form already where nothing has to be escaped, so that whole runs of it are copied.
 pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
-    let mut separator = None;
-    for (key, value) in fields.iter() {
-        body.extend(separator);
-        separator = Some(b'&');
-        append_text(key, body);
-        body.push(b'=');
-        append_text(value.as_str().unwrap_or_default(), body);
+    let (text, entries) = fields.layout();
+    // Up to where it is done.
+    let mut done = 0;
+    for entry in entries {
+        let (key, value) = (entry.key(), entry.value());
+        match entry.plain {
+            Plain::KeyAndValue => continue,
+            Plain::Key => body.extend_from_slice(text[done..value.start].as_bytes()),
+            Plain::Nothing => {
+                body.extend_from_slice(text[done..key.start].as_bytes());
+                append_text(&text[key], body);
+                body.push(b'=');
+            }
+        }
+        append_text(&text[value.clone()], body);
+        done = value.end;
     }
+    body.extend_from_slice(text[done..].as_bytes());
 }
 
 /// What becomes of each byte: itself, a plus, or three bytes.
@@ -46,28 +58,32 @@ struct Encoded {
 
 fn append_text(text: &str, body: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        let run = rest.iter().position(|&byte| !is_plain(byte)).unwrap_or(rest.len());
+    while let Some(run) = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
         let (plain, other) = rest.split_at(run);
         body.extend_from_slice(plain);
-        rest = other;
-        while let [byte, others @ ..] = rest
-            && !is_plain(*byte)
-        {
-            let Encoded { bytes, length } = ENCODED[usize::from(*byte)];
-            body.extend_from_slice(&bytes[..usize::from(length)]);
-            rest = others;
-        }
+        let Encoded { bytes, length } = ENCODED[usize::from(other[0])];
+        body.extend_from_slice(&bytes[..usize::from(length)]);
+        rest = &other[1..];
     }
+    body.extend_from_slice(rest);
 }
 
-fn is_plain(byte: u8) -> bool {
-    ENCODED[usize::from(byte)].bytes[0] == byte && byte != b'%'
-}
+/// Which bytes stay as they are.
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = ENCODED[byte].length == 1 && byte != b' ' as usize;
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::map_log_record;
+    use crate::record::LogRecord;
     use proptest::prelude::*;
 
     fn encoded(text: &str) -> String {
@@ -104,6 +120,26 @@ mod tests {
         let mut body = Vec::new();
         append(&fields, &mut body);
         assert_eq!(body, b"a+b=%2B%26%3D%25&=&%C3%BC=%00%0D%0A");
+    }
+
+    #[test]
+    fn the_default_dictionary_as_form_urlencoded_has_it() {
+        let pairs: &[_] = &[("a b", "c&d"), ("msg", "x")];
+        let record = log::Record::builder()
+            .args(format_args!("100 % & more: Zoë can't pay"))
+            .file(Some("src/a b.rs"))
+            .module_path(Some("a::b"))
+            .target("a::b")
+            .line(Some(7))
+            .key_values(&pairs)
+            .build();
+        let mut fields = Fields::new();
+        map_log_record(&LogRecord::from(&record), &mut fields);
+        let mut body = Vec::new();
+        append(&fields, &mut body);
+        let pairs = fields.iter().map(|(key, value)| (key, value.to_string()));
+        let authority = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        assert_eq!(String::from_utf8(body).unwrap(), authority);
     }
 
     proptest! {

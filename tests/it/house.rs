@@ -35,6 +35,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("percent_encoding", &["http/endpoint.rs"]),
     ("rustls", &["http/classes.rs", "http/tls.rs"]),
     ("flate2", &["http/body.rs"]),
+    ("itoa", &["fields/default.rs", "value.rs"]),
     ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
     ("fastrand", &["random.rs"]),

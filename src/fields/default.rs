@@ -1,134 +1,14 @@
-//! A record as an ordered dictionary, and the default way to make one of it.
+//! The default dictionary: Python's.
 
-use std::fmt::{self, Write as _};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::Level;
 use once_cell::sync::Lazy;
 
+use super::{Fields, Plain};
 use crate::record::LogRecord;
 use crate::value::{Value, ValueKind};
-
-/// An ordered list of keys and values: what is sent for a record.
-///
-/// A key may come more than once; every encoding keeps the order, and both values.
-///
-/// ```
-/// let mut fields = logpost::Fields::new();
-/// fields.push("text", "hello").push("priority", 1);
-/// assert_eq!(format!("{fields:?}"), r#"{"text": "hello", "priority": 1}"#);
-/// ```
-#[derive(Clone, Default)]
-pub struct Fields {
-    /// Keys and values, one behind the other.
-    text: String,
-    entries: Vec<Entry>,
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    key_start: usize,
-    value_start: usize,
-    end: usize,
-    kind: ValueKind,
-}
-
-impl Fields {
-    /// An empty dictionary.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a field behind the others.
-    pub fn push<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
-        self.push_parts(&[key], value.into());
-        self
-    }
-
-    /// All fields, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
-        self.entries.iter().map(|entry| {
-            let key = &self.text[entry.key_start..entry.value_start];
-            let value = &self.text[entry.value_start..entry.end];
-            (key, Value::from_text(entry.kind, value))
-        })
-    }
-
-    /// The first value of a key.
-    pub fn get(&self, key: &str) -> Option<Value<'_>> {
-        self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
-    }
-
-    /// The keys, where the values may be secret.
-    pub(crate) fn keys(&self) -> Vec<&str> {
-        self.iter().map(|(key, _)| key).collect()
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Removes all fields and keeps the memory, for the next record.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.entries.clear();
-    }
-
-    /// Adds a field that the core fields must not be confused with: where its key is one of theirs, or one that Python
-    /// would have sent, it goes out as `extra_<key>`.
-    pub(crate) fn push_extra(&mut self, key: &str, value: Value<'_>) {
-        if RESERVED.contains(&key) {
-            self.push_parts(&["extra_", key], value);
-        } else {
-            self.push_parts(&[key], value);
-        }
-    }
-
-    fn push_optional<'v>(&mut self, key: &str, value: Option<impl Into<Value<'v>>>) {
-        if let Some(value) = value {
-            self.push(key, value);
-        }
-    }
-
-    fn push_number(&mut self, key: &str, value: fmt::Arguments<'_>) {
-        self.push_display(&[key], ValueKind::Number, value);
-    }
-
-    fn push_parts(&mut self, key: &[&str], value: Value<'_>) {
-        self.push_display(key, value.kind(), format_args!("{value}"));
-    }
-
-    fn push_display(&mut self, key: &[&str], kind: ValueKind, value: fmt::Arguments<'_>) {
-        let key_start = self.text.len();
-        self.text.extend(key.iter().copied());
-        let value_start = self.text.len();
-        // What is displayed here is text, numbers and bools, and the target a String: neither fails.
-        let _ = self.text.write_fmt(value);
-        self.entries.push(Entry { key_start, value_start, end: self.text.len(), kind });
-    }
-}
-
-impl fmt::Debug for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
-
-impl<'v, K: AsRef<str>, V: Into<Value<'v>>> FromIterator<(K, V)> for Fields {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut fields = Self::new();
-        for (key, value) in pairs {
-            fields.push(key.as_ref(), value);
-        }
-        fields
-    }
-}
 
 /// Keys that an extra must not have: those of Python's record, sent or not, and the two that its formatters add.
 const RESERVED: [&str; 23] = [
@@ -195,24 +75,26 @@ pub fn map_log_record(record: &LogRecord, fields: &mut Fields) {
 
 /// The fields that every record has.
 pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
-    let (name, number) = python_level(record.level());
-    fields.push("name", record.target()).push("msg", record.message());
-    fields.push("levelname", name).push("levelno", number);
-    fields.push_optional("pathname", record.file());
-    fields.push_optional("filename", record.file().map(file_name));
-    fields.push_optional("module", record.module_path());
-    fields.push_optional("lineno", record.line());
+    let (level, number) = python_level(record.level());
     let since_epoch = record.created().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since_start = record.created().duration_since(*STARTED).unwrap_or_default();
-    let (seconds, micros) = (since_epoch.as_secs(), since_epoch.subsec_micros());
-    fields.push_number("created", format_args!("{seconds}.{micros:06}"));
-    fields.push("msecs", since_epoch.subsec_millis());
-    let (millis, micros) = (since_start.as_millis(), since_start.subsec_micros() % 1000);
-    fields.push_number("relativeCreated", format_args!("{millis}.{micros:03}"));
-    fields.push_optional("thread", record.thread());
-    fields.push_optional("threadName", record.thread_name());
-    fields.push_optional("processName", PROCESS_NAME.as_deref());
-    fields.push("process", std::process::id());
+    let process = &*PROCESS;
+    fields.push_text("name", Some(record.target()));
+    fields.push_text("msg", Some(record.message()));
+    fields.push_plain("levelname", ValueKind::String, |text| text.push_str(level));
+    fields.push_integer("levelno", Some(number));
+    fields.push_text("pathname", record.file());
+    fields.push_text("filename", record.file().map(file_name));
+    fields.push_text("module", record.module_path());
+    fields.push_integer("lineno", record.line().map(u64::from));
+    fields.push_decimal("created", since_epoch.as_secs(), since_epoch.subsec_micros(), 6);
+    fields.push_integer("msecs", Some(since_epoch.subsec_millis().into()));
+    let millis = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
+    fields.push_decimal("relativeCreated", millis, since_start.subsec_micros() % 1000, 3);
+    fields.push_integer("thread", record.thread());
+    fields.push_text("threadName", record.thread_name());
+    fields.push_text("processName", process.name.as_deref());
+    fields.push_integer("process", Some(process.id.into()));
 }
 
 /// The record's key-values.
@@ -225,10 +107,17 @@ pub(crate) fn map_key_values(record: &LogRecord, fields: &mut Fields) {
 /// When logpost started, for `relativeCreated`.
 static STARTED: Lazy<SystemTime> = Lazy::new(SystemTime::now);
 
-/// Python's name has no counterpart in Rust; the program's does the same service.
-static PROCESS_NAME: Lazy<Option<String>> = Lazy::new(|| {
-    let path = std::env::current_exe().ok()?;
-    Some(path.file_stem()?.to_string_lossy().into_owned())
+/// The process, looked up once: its id costs a system call.
+struct Process {
+    /// Python's name has no counterpart in Rust; the program's does the same service.
+    name: Option<String>,
+    id: u32,
+}
+
+static PROCESS: Lazy<Process> = Lazy::new(|| {
+    let path = std::env::current_exe().ok();
+    let name = path.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    Process { name, id: std::process::id() }
 });
 
 /// Has `relativeCreated` count from now, unless it does already.
@@ -237,13 +126,52 @@ pub(crate) fn start_clock() {
 }
 
 /// Python's names and numbers, which servers filter by. Python has no trace; 5 is where its users put it.
-fn python_level(level: Level) -> (&'static str, u32) {
+fn python_level(level: Level) -> (&'static str, u64) {
     match level {
         Level::Error => ("ERROR", 40),
         Level::Warn => ("WARNING", 30),
         Level::Info => ("INFO", 20),
         Level::Debug => ("DEBUG", 10),
         Level::Trace => ("TRACE", 5),
+    }
+}
+
+/// The fields of the default dictionary: their keys are plain.
+impl Fields {
+    fn push_text(&mut self, key: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(&[key], ValueKind::String, Plain::Key, |text| text.push_str(value));
+        }
+    }
+
+    fn push_integer(&mut self, key: &'static str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.push_plain(key, ValueKind::Number, |text| text.push_str(itoa::Buffer::new().format(value)));
+        }
+    }
+
+    /// A whole number and a fraction of so many digits.
+    fn push_decimal(&mut self, key: &'static str, whole: u64, fraction: u32, digits: usize) {
+        self.push_plain(key, ValueKind::Number, |text| {
+            let mut buffer = itoa::Buffer::new();
+            text.push_str(buffer.format(whole));
+            text.push('.');
+            let fraction = buffer.format(fraction);
+            text.extend(std::iter::repeat_n('0', digits.saturating_sub(fraction.len())));
+            text.push_str(fraction);
+        });
+    }
+
+    fn push_plain(&mut self, key: &'static str, kind: ValueKind, append_value: impl FnOnce(&mut String)) {
+        self.add(&[key], kind, Plain::KeyAndValue, append_value);
+    }
+
+    /// Adds a field that the core fields must not be confused with: where its key is one of theirs, or one that Python
+    /// would have sent, it goes out as `extra_<key>`.
+    pub(crate) fn push_extra(&mut self, key: &str, value: Value<'_>) {
+        let reserved = RESERVED.contains(&key);
+        let key: &[&str] = if reserved { &["extra_", key] } else { &[key] };
+        self.add(key, value.kind(), Plain::Nothing, |text| value.append_to(text));
     }
 }
 
@@ -309,16 +237,5 @@ mod tests {
         let record = Record::builder().key_values(&pairs).build();
         map_key_values(&LogRecord::from(&record), &mut fields);
         assert_eq!(fields.keys(), RESERVED.map(|key| format!("extra_{key}")));
-    }
-
-    #[test]
-    fn duplicates_and_kinds_are_kept() {
-        let mut fields = Fields::new();
-        fields.push("k", "1").push("k", 2).push("", true).push("f", 0.5);
-        let kinds: Vec<_> = fields.iter().map(|(_, value)| value.kind()).collect();
-        assert_eq!(kinds, [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]);
-        assert_eq!(fields.keys(), ["k", "k", "", "f"]);
-        fields.clear();
-        assert!(fields.is_empty());
     }
 }

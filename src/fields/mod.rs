@@ -1,0 +1,155 @@
+//! A record as an ordered dictionary.
+
+mod default;
+
+use std::fmt;
+use std::ops::Range;
+
+pub use self::default::map_log_record;
+pub(crate) use self::default::{map_core, map_key_values, start_clock};
+
+use crate::value::{Value, ValueKind};
+
+/// An ordered list of keys and values: what is sent for a record.
+///
+/// A key may come more than once; every encoding keeps the order, and both values.
+///
+/// ```
+/// let mut fields = logpost::Fields::new();
+/// fields.push("text", "hello").push("priority", 1);
+/// assert_eq!(format!("{fields:?}"), r#"{"text": "hello", "priority": 1}"#);
+/// ```
+#[derive(Clone, Default)]
+pub struct Fields {
+    /// `key=value&key=value`, nothing escaped: where nothing needs to be, this is what a form looks like.
+    text: String,
+    entries: Vec<Entry>,
+}
+
+/// Where a field is in the text.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    start: usize,
+    value: usize,
+    end: usize,
+    kind: ValueKind,
+    /// What is known to have no character that a form escapes.
+    pub(crate) plain: Plain,
+}
+
+/// What of a field is known to look the same in a form: to have only letters, digits and `*-._`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    Nothing,
+    Key,
+    KeyAndValue,
+}
+
+impl Entry {
+    pub(crate) fn key(&self) -> Range<usize> {
+        self.start..self.value - 1
+    }
+
+    pub(crate) fn value(&self) -> Range<usize> {
+        self.value..self.end
+    }
+}
+
+impl Fields {
+    /// An empty dictionary.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field behind the others.
+    pub fn push<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
+        let value = value.into();
+        self.add(&[key], value.kind(), Plain::Nothing, |text| value.append_to(text));
+        self
+    }
+
+    /// All fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        self.entries.iter().map(|entry| {
+            let (key, value) = (&self.text[entry.key()], &self.text[entry.value()]);
+            (key, Value::from_text(entry.kind, value))
+        })
+    }
+
+    /// The first value of a key.
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Removes all fields and keeps the memory, for the next record.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+    }
+
+    /// The keys, where the values may be secret.
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
+    /// The text, and where in it the fields are: for the encoding that it is almost in.
+    pub(crate) fn layout(&self) -> (&str, &[Entry]) {
+        (&self.text, &self.entries)
+    }
+
+    /// Adds a field whose key, in parts, and whose text are at hand.
+    fn add(&mut self, key: &[&str], kind: ValueKind, plain: Plain, append_value: impl FnOnce(&mut String)) {
+        if !self.entries.is_empty() {
+            self.text.push('&');
+        }
+        let start = self.text.len();
+        key.iter().for_each(|part| self.text.push_str(part));
+        self.text.push('=');
+        let value = self.text.len();
+        append_value(&mut self.text);
+        self.entries.push(Entry { start, value, end: self.text.len(), kind, plain });
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<'v, K: AsRef<str>, V: Into<Value<'v>>> FromIterator<(K, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut fields = Self::new();
+        for (key, value) in pairs {
+            fields.push(key.as_ref(), value);
+        }
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicates_and_kinds_are_kept() {
+        let mut fields = Fields::new();
+        fields.push("k", "1").push("k", 2).push("", true).push("f", 0.5);
+        let kinds: Vec<_> = fields.iter().map(|(_, value)| value.kind()).collect();
+        assert_eq!(kinds, [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]);
+        assert_eq!(fields.keys(), ["k", "k", "", "f"]);
+        assert_eq!(fields.text, "k=1&k=2&=true&f=0.5");
+        fields.clear();
+        assert!(fields.is_empty());
+    }
+}
