@@ -12,19 +12,15 @@ use crate::global;
 use crate::guard::{Backend, Guard};
 use crate::handler::Handler;
 use crate::listener::{Delivery, Failure, OnError, Policy, QueueListener, Retry};
-use crate::logger::Logger;
+use crate::logger::{Logger, Settings};
 use crate::queue::{
     DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow, Queue, QueueHandler,
 };
-use crate::record::DEFAULT_MAX_MESSAGE_BYTES;
 
-/// The level of a logger that was given none: Info.
-pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
+/// The most bytes of a message that can be asked for: 1 GiB.
+const MAX_MESSAGE_BYTES: usize = 1 << 30;
 /// The most workers that a pipeline can have.
 const MAX_WORKERS: usize = 64;
-/// How long the flushes wait that have no time-out of their own, at exit above all: 5 s.
-pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// One handler with its own queue and listener.
 ///
 /// [`Builder::handler`] makes one of any handler; with a `Pipeline` its queue and level can be set.
@@ -54,12 +50,7 @@ impl Pipeline {
         Self {
             handler: Box::new(handler),
             level: LevelFilter::Trace,
-            limits: Limits {
-                records: DEFAULT_CAPACITY,
-                bytes: DEFAULT_CAPACITY_BYTES,
-                overflow: Overflow::default(),
-                max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
-            },
+            limits: Limits { records: DEFAULT_CAPACITY, bytes: DEFAULT_CAPACITY_BYTES, overflow: Overflow::default() },
             policy: Policy::default(),
             workers: 1,
         }
@@ -88,13 +79,6 @@ impl Pipeline {
     /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.limits.overflow = overflow;
-        self
-    }
-
-    /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
-    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`].
-    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
-        self.limits.max_message_bytes = bytes;
         self
     }
 
@@ -132,8 +116,7 @@ impl Pipeline {
     }
 
     fn validate(&self) -> Result<(), Error> {
-        const GIB: usize = 1 << 30;
-        let Limits { records, bytes, max_message_bytes, .. } = self.limits;
+        let Limits { records, bytes, .. } = self.limits;
         if records == 0 || records > MAX_RECORDS {
             let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
             return Err(Error::invalid("capacity", problem));
@@ -141,10 +124,6 @@ impl Pipeline {
         if bytes == 0 || bytes > MAX_BYTES {
             let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
             return Err(Error::invalid("capacity_bytes", problem));
-        }
-        if max_message_bytes == 0 || max_message_bytes > GIB {
-            let problem = format!("must be from 1 to {GIB} bytes, but is {max_message_bytes}");
-            return Err(Error::invalid("max_message_bytes", problem));
         }
         self.handler.batch().validate()?;
         self.policy.retry.validate()
@@ -172,10 +151,9 @@ impl fmt::Debug for Pipeline {
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
 pub struct Builder {
-    level: Option<LevelFilter>,
+    settings: Settings,
     pipelines: Vec<Pipeline>,
     on_error: Option<OnError>,
-    flush_timeout: Option<Duration>,
 }
 
 impl Builder {
@@ -184,7 +162,7 @@ impl Builder {
     /// `init` hands it to [`log::set_max_level`], which also decides what a disabled `log::trace!` costs: nothing. With
     /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word.
     pub fn level(mut self, level: LevelFilter) -> Self {
-        self.level = Some(level);
+        self.settings.level = Some(level);
         self
     }
 
@@ -205,10 +183,17 @@ impl Builder {
         self
     }
 
+    /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
+    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`].
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_message_bytes = bytes;
+        self
+    }
+
     /// How long the flushes wait that have no time-out of their own: `log::logger().flush()`, a dropped [`Guard`], the
     /// end of the process. Defaults to [`DEFAULT_FLUSH_TIMEOUT`].
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
-        self.flush_timeout = Some(timeout);
+        self.settings.flush_timeout = timeout;
         self
     }
 
@@ -258,8 +243,12 @@ impl Builder {
             return Err(Error::invalid("handler", "a logger needs at least one"));
         }
         self.pipelines.iter().try_for_each(Pipeline::validate)?;
+        let Settings { max_message_bytes, flush_timeout, .. } = self.settings;
+        if max_message_bytes == 0 || max_message_bytes > MAX_MESSAGE_BYTES {
+            let problem = format!("must be from 1 to {MAX_MESSAGE_BYTES} bytes, but is {max_message_bytes}");
+            return Err(Error::invalid("max_message_bytes", problem));
+        }
         fields::start_clock();
-        let flush_timeout = self.flush_timeout.unwrap_or(DEFAULT_FLUSH_TIMEOUT);
         let mut prepared = Vec::new();
         for Pipeline { handler, level, limits, policy, workers } in self.pipelines {
             prepared.push((Pipeline::handlers(handler, workers)?, level, limits, policy));
@@ -277,10 +266,7 @@ impl Builder {
                 }
             }
         }
-        let logger = match self.level {
-            Some(level) => Logger::new(level, level, handlers, flush_timeout),
-            None => Logger::new(LevelFilter::Trace, DEFAULT_LEVEL, handlers, flush_timeout),
-        };
+        let logger = Logger::new(handlers, self.settings);
         Ok((logger, Backend::new(listeners, flush_timeout)))
     }
 }
@@ -288,9 +274,8 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("level", &self.level)
+            .field("settings", &self.settings)
             .field("pipelines", &self.pipelines)
-            .field("flush_timeout", &self.flush_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,15 +1,11 @@
-//! Deadlines that can't overflow.
+//! Time-outs and deadlines that can't overflow.
 
 use std::time::{Duration, Instant};
 
-const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// As good as for ever, and short enough for every clock.
+pub(crate) const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The moment `timeout` from now; where the clock does not reach that far, a century from now.
+/// The moment `timeout` from now, or a century from now if that is sooner.
 pub(crate) fn after(timeout: Duration) -> Instant {
-    Instant::now().checked_add(timeout).unwrap_or_else(far_future)
-}
-
-/// A moment that does not come.
-pub(crate) fn far_future() -> Instant {
-    Instant::now() + CENTURY
+    Instant::now() + timeout.min(CENTURY)
 }

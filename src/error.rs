@@ -75,18 +75,24 @@ impl std::error::Error for Error {
 
 /// A flush that ran into its deadline: so many of the records accepted before it have no outcome yet.
 ///
-/// None of them is lost: their delivery goes on.
+/// None of them is lost: their delivery goes on. The exception is a process that was forked after the logger was made: it
+/// has no listener, so that what it logs goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlushError {
     pending: u64,
+    forked: bool,
 }
 
 impl FlushError {
     pub(crate) fn new(pending: u64) -> Self {
-        Self { pending }
+        Self { pending, forked: false }
     }
 
-    /// How many records were waited for in vain.
+    pub(crate) fn forked() -> Self {
+        Self { pending: 0, forked: true }
+    }
+
+    /// How many records were waited for in vain; 0 in a forked process, which can't tell.
     pub fn pending(&self) -> u64 {
         self.pending
     }
@@ -94,6 +100,9 @@ impl FlushError {
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.forked {
+            return f.write_str("the logger was made before this process was forked, and delivers nothing in it");
+        }
         write!(f, "{} still pending when the flush's time was up", Records(self.pending))
     }
 }

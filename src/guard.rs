@@ -9,6 +9,7 @@ use crate::count::Records;
 use crate::error::FlushError;
 use crate::listener::{QueueListener, print};
 use crate::logger;
+use crate::process;
 use crate::queue::on_listener_thread;
 use crate::stats::Stats;
 use crate::sync::{Mutex, lock};
@@ -43,7 +44,7 @@ impl Guard {
     ///
     /// Records logged from now on are dropped, and counted as such. Stopping again changes nothing but may shorten the
     /// first call's time. It returns within 100 ms of the timeout; a handler that hangs keeps its thread, and the records
-    /// it is at stay pending.
+    /// it is at stay pending. On a listener's own thread (in a handler, say) it does not wait.
     pub fn stop(&self, timeout: Duration) -> Stats {
         self.backend.stop(timeout)
     }
@@ -56,8 +57,10 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Whoever wants to know has `flush`.
-        let _ = self.backend.flush_at_drop();
+        if !process::is_forked() {
+            // Whoever wants to know has `flush`.
+            let _ = self.backend.flush_at_drop();
+        }
     }
 }
 
@@ -72,7 +75,7 @@ impl fmt::Debug for Guard {
 pub(crate) struct Backend {
     listeners: Vec<QueueListener>,
     flush_timeout: Duration,
-    /// The last flush that ran into its deadline.
+    /// The last of the flushes at a drop that ran into its deadline.
     in_vain: Mutex<Option<InVain>>,
 }
 
@@ -95,25 +98,28 @@ impl Backend {
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let began = Instant::now();
-        let before = self.just_waited_in_vain();
-        let result = logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout));
-        let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
-        *lock(&self.in_vain) = result.is_err().then_some(in_vain);
-        result
+        logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout))
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
-        let deadline = if on_listener_thread() { Instant::now() } else { after(timeout) };
-        self.listeners.iter().for_each(|listener| listener.queue().close(deadline));
-        let is_late = |listener: &&QueueListener| listener.queue().wait(deadline) > 0;
-        let late: Vec<_> = self.listeners.iter().filter(is_late).collect();
-        for listener in &late {
-            listener.give_up();
+        if process::is_forked() {
+            return Stats::default();
         }
-        let grace = after(GRACE);
-        for listener in late {
-            listener.queue().wait(grace);
+        let deadline = after(timeout);
+        for listener in &self.listeners {
+            listener.queue().close(deadline);
+        }
+        // A listener's own thread is who has to deliver until then.
+        if !on_listener_thread() {
+            let is_late = |listener: &&QueueListener| !listener.has_ended_by(deadline);
+            let late: Vec<_> = self.listeners.iter().filter(is_late).collect();
+            for listener in &late {
+                listener.give_up();
+            }
+            let grace = after(GRACE);
+            for listener in late {
+                listener.has_ended_by(grace);
+            }
         }
         self.stats()
     }
@@ -123,14 +129,23 @@ impl Backend {
         all.fold(Stats::default(), Stats::add)
     }
 
-    /// Flushes before the program goes on, or ends. Where somebody has just waited in vain, that time counts: at exit the
-    /// waits must not add up.
+    /// Flushes before the program goes on, or ends. Where another guard has just waited in vain, that time counts: at exit
+    /// the waits must not add up.
     fn flush_at_drop(&self) -> Result<(), FlushError> {
-        self.flush(self.flush_timeout.saturating_sub(self.just_waited_in_vain()))
+        let just_now = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
+        let before = just_now.map_or(Duration::ZERO, |in_vain| in_vain.waited);
+        let began = Instant::now();
+        let result = self.flush(self.flush_timeout.saturating_sub(before));
+        let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
+        *lock(&self.in_vain) = result.is_err().then_some(in_vain);
+        result
     }
 
     /// The last flush of the process: says what is left undelivered.
     pub(crate) fn flush_at_exit(&self) {
+        if process::is_forked() {
+            return;
+        }
         if let Err(error) = self.flush_at_drop() {
             print(format_args!("{} left undelivered at exit", Records(error.pending())));
         }
@@ -140,10 +155,5 @@ impl Backend {
     pub(crate) fn dismantle(self) {
         self.stop(Duration::ZERO);
         self.listeners.into_iter().for_each(QueueListener::join);
-    }
-
-    fn just_waited_in_vain(&self) -> Duration {
-        let in_vain = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
-        in_vain.map_or(Duration::ZERO, |in_vain| in_vain.waited)
     }
 }

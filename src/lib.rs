@@ -144,6 +144,7 @@ mod handler;
 mod http;
 mod listener;
 mod logger;
+mod process;
 mod queue;
 mod random;
 mod record;
@@ -152,7 +153,7 @@ mod sync;
 mod testing;
 mod value;
 
-pub use builder::{Builder, DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Pipeline};
+pub use builder::{Builder, Pipeline};
 pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};
@@ -164,7 +165,7 @@ pub use http::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Encode, Form, FormLines, HttpHandler, HttpHandlerBuilder, Method,
 };
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
-pub use logger::Logger;
+pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 pub use stats::{Dropped, LastError, State, Stats};

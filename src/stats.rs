@@ -345,9 +345,10 @@ impl Ledger {
         }
     }
 
-    /// What was dropped so far.
-    pub(crate) fn dropped(&self) -> Dropped {
-        self.snapshot().dropped
+    /// How many records have found no room so far.
+    pub(crate) fn found_no_room(&self) -> u64 {
+        let oldest = lock(&self.settled).oldest;
+        self.full.load(Ordering::Relaxed) + self.full_bytes.load(Ordering::Relaxed) + oldest
     }
 
     pub(crate) fn snapshot(&self) -> Stats {

@@ -7,6 +7,7 @@ use log::Level;
 use once_cell::sync::Lazy;
 
 use super::{Fields, Plain};
+use crate::process;
 use crate::record::LogRecord;
 use crate::value::{Value, ValueKind};
 
@@ -78,7 +79,7 @@ pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     let (level, number) = python_level(record.level());
     let since_epoch = record.created().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since_start = record.created().duration_since(*STARTED).unwrap_or_default();
-    let process = &*PROCESS;
+    let Process { name, id } = &*PROCESS;
     fields.push_text("name", Some(record.target()));
     fields.push_text("msg", Some(record.message()));
     fields.push_plain("levelname", ValueKind::String, |text| text.push_str(level));
@@ -93,8 +94,8 @@ pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     fields.push_decimal("relativeCreated", millis, since_start.subsec_micros() % 1000, 3);
     fields.push_integer("thread", record.thread());
     fields.push_text("threadName", record.thread_name());
-    fields.push_text("processName", process.name.as_deref());
-    fields.push_integer("process", Some(process.id.into()));
+    fields.push_text("processName", name.as_deref());
+    fields.push_integer("process", Some((*id).into()));
 }
 
 /// The record's key-values.
@@ -107,7 +108,7 @@ pub(crate) fn map_key_values(record: &LogRecord, fields: &mut Fields) {
 /// When logpost started, for `relativeCreated`.
 static STARTED: Lazy<SystemTime> = Lazy::new(SystemTime::now);
 
-/// The process, looked up once: its id costs a system call.
+/// The process, looked up once.
 struct Process {
     /// Python's name has no counterpart in Rust; the program's does the same service.
     name: Option<String>,
@@ -117,12 +118,13 @@ struct Process {
 static PROCESS: Lazy<Process> = Lazy::new(|| {
     let path = std::env::current_exe().ok();
     let name = path.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-    Process { name, id: std::process::id() }
+    Process { name, id: process::id() }
 });
 
 /// Has `relativeCreated` count from now, unless it does already.
 pub(crate) fn start_clock() {
     Lazy::force(&STARTED);
+    process::id();
 }
 
 /// Python's names and numbers, which servers filter by. Python has no trace; 5 is where its users put it.

@@ -113,7 +113,7 @@ impl Fields {
             self.text.push('&');
         }
         let start = self.text.len();
-        key.iter().for_each(|part| self.text.push_str(part));
+        self.text.extend(key.iter().copied());
         self.text.push('=');
         let value = self.text.len();
         append_value(&mut self.text);

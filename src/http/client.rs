@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
+use ureq::http::uri::PathAndQuery;
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
 use ureq::{Agent, Body, Proxy};
 
@@ -11,7 +12,8 @@ use super::classes;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
 use super::resolve::CachingResolver;
 use super::retry_after;
-use crate::handler::{Cancel, EmitError};
+use crate::clock::CENTURY;
+use crate::handler::{Cancel, EmitError, ErrorClass};
 
 /// How a client connects.
 #[derive(Clone, Debug)]
@@ -56,9 +58,9 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("logpost/", env!("CARGO_PKG_VERSION")))
             .accept("")
-            .timeout_global(Some(settings.timeout))
+            .timeout_global(Some(settings.timeout.min(CENTURY)))
             .timeout_resolve(Some(RESOLVE_TIMEOUT))
-            .timeout_connect(Some(settings.connect_timeout))
+            .timeout_connect(Some(settings.connect_timeout.min(CENTURY)))
             .timeout_per_read(Some(READ_WRITE_TIMEOUT))
             .timeout_per_write(Some(READ_WRITE_TIMEOUT))
             .max_response_header_size(MAX_HEAD)
@@ -86,7 +88,7 @@ impl Client {
         body: Option<&[u8]>,
     ) -> Result<(), EmitError> {
         match self.run(method, uri, headers, body) {
-            Ok(answer) => self.judge(answer),
+            Ok(answer) => self.judge(answer, uri),
             Err(error) => {
                 self.resolver.forget();
                 Err(self.describe(error))
@@ -140,18 +142,20 @@ impl Client {
         }
     }
 
-    fn judge(&mut self, answer: Response<Body>) -> Result<(), EmitError> {
+    fn judge(&mut self, answer: Response<Body>, uri: &Uri) -> Result<(), EmitError> {
         let (parts, mut body) = answer.into_parts();
         let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
         let reason = self.drain(&mut body);
         let Err(class) = classes::of_status(status.as_u16()) else {
-            if self.was_left_unread() {
+            if self.journey.is_unfinished() {
                 let text = format!("the server answered {status} before it had read the request");
                 return Err(EmitError::transient(text));
             }
             return Ok(());
         };
+        // Where the records are at fault, the server may say why. What it says of an address may be that of a webhook.
+        let reason = if class == ErrorClass::Payload { reason.without(uri) } else { String::new() };
         let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
         if classes::is_refusal(status.as_u16()) {
             error = error.not_arrived();
@@ -185,6 +189,14 @@ impl Client {
 struct Reason(Vec<u8>);
 
 impl Reason {
+    /// The text, where the path and the query of `uri` can't be seen: they may be as good as a password.
+    fn without(&self, uri: &Uri) -> String {
+        let hidden =
+            [uri.path_and_query().map_or("", PathAndQuery::as_str), uri.path(), uri.query().unwrap_or_default()];
+        let hide = |text: String, part: &&str| if part.len() > 1 { text.replace(*part, "***") } else { text };
+        hidden.iter().fold(self.to_string(), hide)
+    }
+
     fn add(&mut self, bytes: &[u8]) {
         let room = MAX_REASON - self.0.len();
         self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -221,6 +233,11 @@ mod tests {
         assert_eq!(reason.to_string(), "");
         reason.add(b" no\r\n such\x1b[31m field");
         assert_eq!(reason.to_string(), ": no such\u{fffd}[31m field");
+        let hook = Uri::from_static("http://h/hook/s3cret?token=t0ken");
+        let mut refusal = Reason::default();
+        refusal.add(b"POST /hook/s3cret: token=t0ken is too much for /hook/s3cret?token=t0ken");
+        assert_eq!(refusal.without(&hook), ": POST ***: *** is too much for ***");
+        assert_eq!(reason.without(&Uri::from_static("http://h/")), reason.to_string());
         reason.add(&[b'x'; 1000]);
         assert!(reason.to_string().len() < 220);
     }

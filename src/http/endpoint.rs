@@ -1,7 +1,7 @@
 //! The URL that records are sent to, taken apart once.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
@@ -51,16 +51,11 @@ impl Endpoint {
             None => (None, authority),
         };
         let host: Authority = host.parse().map_err(|error| not_a_url(&error))?;
-        if host.host().is_empty() {
-            return Err(not_a_url(&"it has no host"));
+        if let Some(problem) = problem_of(&host) {
+            return Err(not_a_url(&problem));
         }
-        let port_is_bad = host.as_str().ends_with(':') || host.port_u16() == Some(0);
-        let port_is_too_large = host.port().is_none() && host.as_str() != host.host();
-        if port_is_bad || port_is_too_large {
-            return Err(not_a_url(&"its port is not from 1 to 65535"));
-        }
-        if !uri.path().is_ascii() {
-            return Err(not_a_url(&"its path has to be percent-encoded"));
+        if !uri.path_and_query().is_none_or(|path| path.as_str().is_ascii()) {
+            return Err(not_a_url(&"its path and query have to be percent-encoded"));
         }
         let credentials = userinfo.map(Credentials::from_userinfo).transpose()?;
         let mut parts = uri.into_parts();
@@ -125,22 +120,40 @@ impl Credentials {
     }
 }
 
+/// What is wrong with a host and its port, where the `http` crate is content.
+fn problem_of(authority: &Authority) -> Option<&'static str> {
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if host.is_empty() {
+        return Some("it has no host");
+    }
+    if address.is_some_and(|address| address.parse::<Ipv6Addr>().is_err()) {
+        return Some("what is in brackets is not an IPv6 address");
+    }
+    let port = authority.as_str().strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
+    let is_valid =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
+    (!port.is_none_or(is_valid)).then_some("its port is not from 1 to 65535")
+}
+
 /// The URL for an error message, without what may be a secret: user, password, path and query.
 fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        // Not even a scheme: that can be seen at its beginning.
-        let path = url.split(['?', '#']).next().unwrap_or_default();
-        let hidden = if path.len() < url.len() { "?***" } else { "" };
-        return match path.rsplit_once('@') {
-            Some((_, rest)) => format!("***@{rest}{hidden}"),
-            None => format!("{path}{hidden}"),
-        };
+    let is_scheme = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(is_scheme);
+    let rest = scheme.map_or(url, |scheme| &url[scheme.len() + 3..]);
     // A password with a slash in it ends the authority early for a parser, but is still nobody's business.
     let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let hidden = if host.len() < rest.len() { "/***" } else { "" };
-    format!("{scheme}://{user}{host}{hidden}")
+    // Where the host was forgotten, what looks like a port is a password.
+    let (host, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(']') => (name, ":***"),
+        _ => (host, ""),
+    };
+    let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    format!("{scheme}{user}{host}{port}{hidden}")
 }
 
 #[cfg(test)]
@@ -170,11 +183,15 @@ mod tests {
             "http://h/ü",
             "http://[::1/",
             "http://[::1]:0/",
+            "http://[]/",
+            "http://[x]/",
+            "http://h:+80/",
+            "http://h?q=ü",
         ] {
             let problem = problem(url);
             assert!(problem.starts_with("url: "), "{url}: {problem}");
         }
-        assert_eq!(problem("/log"), r#"url: must begin with http:// or https://, but is "/log""#);
+        assert_eq!(problem("/log"), r#"url: must begin with http:// or https://, but is "/***""#);
     }
 
     #[test]
@@ -188,6 +205,11 @@ mod tests {
             "u:s3cret@host",
             "x y?token=s3cret",
             "x y#s3cret",
+            "http://u:s3cret",
+            "u:s3cret@h/x?next=http://y",
+            "hooks.example.com/services/s3cret",
+            "http:/hooks.example.com/s3cret",
+            "//h/s3cret",
         ] {
             let problem = problem(url);
             assert!(!problem.contains("cret"), "{problem}");

@@ -8,8 +8,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 /// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,14 @@ pub(super) struct Journey(Arc<Position>);
 #[derive(Debug, Default)]
 struct Position {
     stage: AtomicU8,
+    unfinished: AtomicBool,
     left_unread: AtomicBool,
 }
 
 impl Journey {
     /// A new request.
     pub(super) fn begin(&self) {
+        self.0.unfinished.store(false, Ordering::Relaxed);
         self.0.left_unread.store(false, Ordering::Relaxed);
         self.reach(Stage::Departing);
     }
@@ -50,7 +52,12 @@ impl Journey {
         STAGES[usize::from(self.0.stage.load(Ordering::Relaxed))]
     }
 
-    /// Whether the server closed the connection before it had all of the request, be it with an answer or without.
+    /// Whether the server did not take all of the request, be it with an answer or without.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.0.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// Whether it closed the connection instead.
     pub(super) fn was_left_unread(&self) -> bool {
         self.0.left_unread.load(Ordering::Relaxed)
     }
@@ -99,8 +106,8 @@ impl Transport for WatchedTransport {
         self.inner.buffers()
     }
 
-    /// A server that refuses a large body answers and closes, and what is still being written then fails. Its answer may
-    /// be there all the same, so the failure is kept until reading fails too.
+    /// A server that refuses a large body answers, and closes or just stops reading. What is still being written then
+    /// fails, but the answer may be there all the same; so the failure is kept until reading fails too.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.journey.stage() == Stage::Departing {
             self.journey.reach(Stage::OnKeptConnection);
@@ -109,8 +116,9 @@ impl Transport for WatchedTransport {
             return Ok(());
         }
         match self.inner.transmit_output(amount, timeout) {
-            Err(error) if is_disconnect(&error) => {
-                self.journey.0.left_unread.store(true, Ordering::Relaxed);
+            Err(error) if is_disconnect(&error) || matches!(error, Error::Timeout(Timeout::PerWrite)) => {
+                self.journey.0.unfinished.store(true, Ordering::Relaxed);
+                self.journey.0.left_unread.store(is_disconnect(&error), Ordering::Relaxed);
                 self.broken = Some(error);
                 Ok(())
             }

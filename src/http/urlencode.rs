@@ -16,9 +16,9 @@ pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
         let (key, value) = (entry.key(), entry.value());
         match entry.plain {
             Plain::KeyAndValue => continue,
-            Plain::Key => body.extend_from_slice(text[done..value.start].as_bytes()),
+            Plain::Key => body.extend_from_slice(&text.as_bytes()[done..value.start]),
             Plain::Nothing => {
-                body.extend_from_slice(text[done..key.start].as_bytes());
+                body.extend_from_slice(&text.as_bytes()[done..key.start]);
                 append_text(&text[key], body);
                 body.push(b'=');
             }
@@ -26,7 +26,7 @@ pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
         append_text(&text[value.clone()], body);
         done = value.end;
     }
-    body.extend_from_slice(text[done..].as_bytes());
+    body.extend_from_slice(&text.as_bytes()[done..]);
 }
 
 /// What becomes of each byte: itself, a plus, or three bytes.

@@ -6,7 +6,6 @@ use log::{Level, Record};
 
 use crate::count::Records;
 use crate::record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
-use crate::stats::Dropped;
 
 /// While records keep being dropped, one notice in this time is enough: it takes up room itself.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -21,8 +20,8 @@ pub(super) struct Losses {
 impl Losses {
     /// If records have been dropped since the destination was last told, and it is time to tell it again: how many, and
     /// the record that says so.
-    pub(super) fn notice(&mut self, dropped: Dropped, queue_is_empty: bool) -> Option<(u64, LogRecord)> {
-        let untold = no_room(dropped).saturating_sub(self.told);
+    pub(super) fn notice(&mut self, found_no_room: u64, queue_is_empty: bool) -> Option<(u64, LogRecord)> {
+        let untold = found_no_room.saturating_sub(self.told);
         let quiet = queue_is_empty || self.last.is_none_or(|last| last.elapsed() >= PAUSE);
         if untold == 0 || !quiet {
             return None;
@@ -33,11 +32,6 @@ impl Losses {
         notice.set_notice(self.told);
         Some((untold, notice))
     }
-}
-
-/// Those that were lost because the queue was full; the others came when nothing more was wanted.
-fn no_room(dropped: Dropped) -> u64 {
-    dropped.total() - dropped.closed
 }
 
 fn notice(count: u64) -> LogRecord {
@@ -52,40 +46,30 @@ fn notice(count: u64) -> LogRecord {
 mod tests {
     use super::*;
 
-    fn full(count: u64) -> Dropped {
-        Dropped { full: count, ..Dropped::default() }
-    }
-
-    fn count(losses: &mut Losses, dropped: Dropped, queue_is_empty: bool) -> Option<u64> {
-        losses.notice(dropped, queue_is_empty).map(|(count, _)| count)
+    fn count(losses: &mut Losses, found_no_room: u64, queue_is_empty: bool) -> Option<u64> {
+        losses.notice(found_no_room, queue_is_empty).map(|(count, _)| count)
     }
 
     #[test]
     fn each_loss_is_told_once() {
         let mut losses = Losses::default();
-        assert_eq!(count(&mut losses, full(0), true), None);
-        assert_eq!(count(&mut losses, full(3), false), Some(3));
-        assert_eq!(count(&mut losses, full(3), true), None);
-        assert_eq!(count(&mut losses, full(5), true), Some(2));
+        assert_eq!(count(&mut losses, 0, true), None);
+        assert_eq!(count(&mut losses, 3, false), Some(3));
+        assert_eq!(count(&mut losses, 3, true), None);
+        assert_eq!(count(&mut losses, 5, true), Some(2));
     }
 
     #[test]
     fn while_the_queue_is_busy_losses_are_summed_up() {
         let mut losses = Losses { told: 0, last: Some(Instant::now()) };
-        assert_eq!(count(&mut losses, full(5), false), None);
+        assert_eq!(count(&mut losses, 5, false), None);
         losses.last = Instant::now().checked_sub(PAUSE);
-        assert_eq!(count(&mut losses, full(9), false), Some(9));
-    }
-
-    #[test]
-    fn records_after_a_stop_are_nobodys_loss() {
-        let closed = Dropped { closed: 7, ..Dropped::default() };
-        assert_eq!(count(&mut Losses::default(), closed, true), None);
+        assert_eq!(count(&mut losses, 9, false), Some(9));
     }
 
     #[test]
     fn the_notice() {
-        let (_, record) = Losses::default().notice(full(12), true).unwrap();
+        let (_, record) = Losses::default().notice(12, true).unwrap();
         assert_eq!(record.sequence(), None);
         assert_eq!((record.level(), record.target()), (Level::Warn, "logpost"));
         assert_eq!(record.message(), "logpost: 12 records dropped (queue full)");

@@ -8,7 +8,8 @@ mod worker;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use crate::handler::{Cancel, Handler};
 use crate::queue::Queue;
 use crate::record::LogRecord;
 use crate::stats::Outcome;
+use crate::sync::{Condvar, Mutex, lock};
 
 /// Whether a record may arrive twice, or rather not at all, where an answer was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,6 +49,7 @@ pub(crate) struct QueueListener {
     queue: Arc<Queue>,
     cancels: Vec<Cancel>,
     threads: Vec<JoinHandle<()>>,
+    running: Arc<Running>,
 }
 
 impl QueueListener {
@@ -58,11 +61,18 @@ impl QueueListener {
         on_error: Option<OnError>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(on_error));
-        let mut listener = Self { queue, cancels: Vec::new(), threads: Vec::new() };
+        let running = Arc::new(Running::default());
+        let mut listener = Self { queue, cancels: Vec::new(), threads: Vec::new(), running };
         for (seat, handler) in handlers.into_iter().enumerate() {
             listener.cancels.extend(handler.cancel());
             let worker = Worker::new(Arc::clone(&listener.queue), seat, handler, policy, Arc::clone(&shared));
-            match thread::Builder::new().name("logpost".to_owned()).spawn(move || worker.run()) {
+            let running = Running::one_more(&listener.running);
+            let run = move || {
+                worker.run();
+                // Behind the handler's own end.
+                drop(running);
+            };
+            match thread::Builder::new().name("logpost".to_owned()).spawn(run) {
                 Ok(thread) => listener.threads.push(thread),
                 Err(error) => {
                     listener.queue.close(Instant::now());
@@ -82,10 +92,20 @@ impl QueueListener {
     ///
     /// A handler that does not return keeps its records and its thread; all the others are accounted for.
     pub(crate) fn give_up(&self) {
-        self.cancels.iter().for_each(|cancel| cancel());
+        for cancel in &self.cancels {
+            // A function of the user's that panics must not keep the others from being called.
+            if catch_unwind(AssertUnwindSafe(cancel)).is_err() {
+                self.queue.ledger().panicked();
+            }
+        }
         let mut waiting = Vec::new();
         self.queue.take(usize::MAX, &mut waiting);
         self.queue.ledger().settle(Outcome::Abandoned, waiting.iter().filter_map(LogRecord::sequence));
+    }
+
+    /// Waits until all threads of a closed queue have ended; says whether they have by the deadline.
+    pub(crate) fn has_ended_by(&self, deadline: Instant) -> bool {
+        self.running.wait_for_none(deadline)
     }
 
     /// Waits until the threads of a stopped listener have ended.
@@ -94,6 +114,41 @@ impl QueueListener {
             // It catches the handler's panics; one that escapes has been printed, and changes nothing any more.
             let _ = thread.join();
         }
+    }
+}
+
+/// How many threads are running.
+#[derive(Default)]
+struct Running {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// One running thread, until it is dropped.
+struct OneRunning(Arc<Running>);
+
+impl Running {
+    fn one_more(running: &Arc<Self>) -> OneRunning {
+        *lock(&running.count) += 1;
+        OneRunning(Arc::clone(running))
+    }
+
+    fn wait_for_none(&self, deadline: Instant) -> bool {
+        let mut count = lock(&self.count);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if *count == 0 || left.is_zero() {
+                return *count == 0;
+            }
+            count = self.changed.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Drop for OneRunning {
+    fn drop(&mut self) {
+        *lock(&self.0.count) -= 1;
+        self.0.changed.notify_all();
     }
 }
 

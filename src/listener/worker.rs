@@ -1,6 +1,7 @@
 //! The listener's thread, from inside.
 
-use std::ops::Range;
+use std::any::Any;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ pub(super) struct Worker {
     seen: Signals,
     shared: Arc<Shared>,
     records: Vec<LogRecord>,
+    /// Which of them have no outcome yet: the last range is what is at hand.
+    parts: Vec<Range<usize>>,
 }
 
 /// What the listeners of one queue do together.
@@ -79,6 +82,7 @@ impl Worker {
             refusals: 0,
             shared,
             records: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -88,25 +92,49 @@ impl Worker {
         self.queue.attach(self.seat);
         let mut idle = Idle::default();
         loop {
-            self.records.clear();
-            let signals = self.queue.signals();
-            self.take();
-            if !self.records.is_empty() {
-                idle.reset();
-                self.linger();
-                self.deliver();
-                self.tell_losses();
-            } else if signals.give_up_at.is_none() {
-                // What was flushed has been taken, by this listener or another.
-                self.seen = signals;
-                idle.wait(&self.queue, self.seat);
-            } else if self.queue.ledger().is_settled() {
-                return;
-            } else {
-                // A caller has a number for its record, and is about to put it into the queue; or another listener is
-                // not yet done with its own.
-                self.queue.nap(self.seat, CLOSING_NAP);
+            match catch_unwind(AssertUnwindSafe(|| self.turn(&mut idle))) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                Err(panic) => self.survive(panic),
             }
+        }
+    }
+
+    /// Takes a batch and delivers it, or waits for one.
+    fn turn(&mut self, idle: &mut Idle) -> ControlFlow<()> {
+        // There are some if the last turn ended in a panic.
+        self.deliver();
+        self.records.clear();
+        let signals = self.queue.signals();
+        self.take();
+        if !self.records.is_empty() {
+            idle.reset();
+            self.linger();
+            self.parts.push(0..self.records.len());
+            self.deliver();
+            self.tell_losses();
+        } else if signals.give_up_at.is_none() {
+            // What was flushed has been taken, by this listener or another.
+            self.seen = signals;
+            idle.wait(&self.queue, self.seat);
+        } else if self.queue.ledger().is_settled() {
+            return ControlFlow::Break(());
+        } else {
+            // A caller has a number for its record, and is about to put it into the queue; or another listener is not
+            // yet done with its own.
+            self.queue.nap(self.seat, CLOSING_NAP);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What panicked is code of the user's (an error's `Drop`, say), or a mistake of ours. What was at hand is lost, and
+    /// the listener goes on.
+    fn survive(&mut self, panic: Box<dyn Any + Send>) {
+        // Its own `Drop` may panic.
+        std::mem::forget(panic);
+        self.queue.ledger().panicked();
+        if let Some(part) = self.parts.pop() {
+            self.settle(part, Outcome::Rejected);
         }
     }
 
@@ -132,25 +160,33 @@ impl Worker {
     /// Delivers the batch, in order: portion by portion as the handler takes them, and part by part where one is refused
     /// as a whole.
     fn deliver(&mut self) {
-        let mut parts: Vec<_> = std::iter::once(0..self.records.len()).collect();
-        while let Some(mut part) = parts.pop() {
-            let portion = part.start + self.portion(part.clone());
-            if portion < part.end {
-                parts.push(portion..part.end);
-                part.end = portion;
+        while let Some(part) = self.parts.last().cloned() {
+            let end = part.start + self.portion(part.clone());
+            let portion = part.start..end;
+            if end < part.end {
+                self.divide(end);
             }
-            match self.offer(part.clone()) {
+            match self.offer(portion.clone()) {
                 Offer::Settled(outcome) => {
-                    let records = &self.records[part];
-                    self.queue.ledger().settle(outcome, records.iter().filter_map(LogRecord::sequence));
+                    self.parts.pop();
+                    self.settle(portion, outcome);
                 }
-                Offer::Split => {
-                    let middle = part.start + part.len() / 2;
-                    parts.push(middle..part.end);
-                    parts.push(part.start..middle);
-                }
+                Offer::Split => self.divide(portion.start + portion.len() / 2),
             }
         }
+    }
+
+    /// Divides the part at hand: what is before `at` comes first.
+    fn divide(&mut self, at: usize) {
+        if let Some(part) = self.parts.pop() {
+            self.parts.push(at..part.end);
+            self.parts.push(part.start..at);
+        }
+    }
+
+    fn settle(&self, part: Range<usize>, outcome: Outcome) {
+        let numbers = self.records[part].iter().filter_map(LogRecord::sequence);
+        self.queue.ledger().settle(outcome, numbers);
     }
 
     /// How many of these records the handler takes at once. One that panics over them is offered the first alone, to
@@ -176,6 +212,9 @@ impl Worker {
                 return Offer::Settled(Outcome::Delivered);
             };
             attempts += 1;
+            if self.queue.signals().give_up_at.is_some_and(|at| at <= Instant::now()) {
+                return self.end(&error, part, Action::Abandon, Outcome::Abandoned);
+            }
             let wait_until = if error.class() == ErrorClass::Payload {
                 if part.len() > 1 {
                     return Offer::Split;
@@ -192,7 +231,7 @@ impl Worker {
                 if error.is_worth_a_retry_at_once() && !std::mem::replace(&mut retried_at_once, true) {
                     continue;
                 }
-                Instant::now() + self.backoff.next_delay(&error)
+                after(self.backoff.next_delay(&error))
             };
             let delay = wait_until.saturating_duration_since(Instant::now());
             self.report(&error, part.clone(), Action::Retry(delay));
@@ -210,6 +249,8 @@ impl Worker {
             ledger.panicked();
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            // Its own `Drop` may panic.
+            std::mem::forget(panic);
             Err(EmitError::payload(format!("the handler panicked: {text}")))
         });
         ledger.attempted(began.elapsed(), retry);
@@ -228,7 +269,7 @@ impl Worker {
             self.refusals += 1;
             return None;
         }
-        let at = *reject_at.get_or_insert_with(|| Instant::now() + self.backoff.next_delay(error));
+        let at = *reject_at.get_or_insert_with(|| after(self.backoff.next_delay(error)));
         (at > Instant::now()).then_some(at)
     }
 
@@ -262,13 +303,14 @@ impl Worker {
     /// Tells the destination, and the user, of records that found the queue full, now that there is room again.
     fn tell_losses(&mut self) {
         let ledger = self.queue.ledger();
-        let notice = lock(&self.shared.losses).notice(ledger.dropped(), self.queue.is_empty());
+        let notice = lock(&self.shared.losses).notice(ledger.found_no_room(), self.queue.is_empty());
         if let Some((count, notice)) = notice {
             if self.shared.on_error.is_none() {
                 lock(&self.shared.reporter).dropped(count, ledger.mean_attempt());
             }
             self.records.clear();
             self.records.push(notice);
+            self.parts.push(0..1);
             self.deliver();
         }
     }

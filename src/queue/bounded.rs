@@ -42,7 +42,6 @@ pub(crate) struct Limits {
     pub(crate) records: usize,
     pub(crate) bytes: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) max_message_bytes: usize,
 }
 
 /// Records on their way from any number of threads to one listener.
@@ -80,10 +79,6 @@ impl Queue {
 
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
-    }
-
-    pub(crate) fn max_message_bytes(&self) -> usize {
-        self.limits.max_message_bytes
     }
 
     /// Takes the record in, or drops and counts it.

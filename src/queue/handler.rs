@@ -3,11 +3,10 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use log::{LevelFilter, Metadata, Record};
+use log::{LevelFilter, Metadata};
 
 use super::Queue;
-use crate::clock::far_future;
-use crate::record::LogRecord;
+use crate::clock::{CENTURY, after};
 
 thread_local! {
     static ON_LISTENER: Cell<bool> = const { Cell::new(false) };
@@ -25,7 +24,7 @@ pub(crate) fn on_listener_thread() -> bool {
     ON_LISTENER.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Python's `QueueHandler`: makes a record its own and puts it into the queue.
+/// Python's `QueueHandler`: puts records into the queue. It is the only way in.
 #[derive(Debug)]
 pub(crate) struct QueueHandler {
     queue: Arc<Queue>,
@@ -45,13 +44,6 @@ impl QueueHandler {
         metadata.level() <= self.level
     }
 
-    /// Captures `record` and enqueues it. Formatting runs code of the user's, so it comes before any lock.
-    pub(crate) fn handle(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            self.queue.put(LogRecord::capture(record, self.queue.max_message_bytes()));
-        }
-    }
-
     pub(crate) fn queue(&self) -> &Arc<Queue> {
         &self.queue
     }
@@ -60,6 +52,6 @@ impl QueueHandler {
 /// Nobody is left who could log: the listener delivers what is there, and ends.
 impl Drop for QueueHandler {
     fn drop(&mut self) {
-        self.queue.close(far_future());
+        self.queue.close(after(CENTURY));
     }
 }
