@@ -57,7 +57,7 @@ pub enum State {
     Idle,
     /// Records are pending, and nothing is wrong.
     Delivering,
-    /// The last attempt failed, and so did all others since the time given.
+    /// Records are pending, the last attempt failed, and so did all others since the time given.
     Failing {
         /// When the first of these attempts failed.
         since: SystemTime,
@@ -373,9 +373,9 @@ impl Ledger {
             retries: settled.retries,
             panics: count(&self.panics),
             state: match settled.failing_since {
+                _ if pending == 0 => State::Idle,
                 Some(since) => State::Failing { since },
-                None if pending > 0 => State::Delivering,
-                None => State::Idle,
+                None => State::Delivering,
             },
             last_error: settled.last_error.clone(),
         }
@@ -471,5 +471,55 @@ mod tests {
         settle(&ledger, Outcome::Delivered, &[number]);
         assert_eq!(ledger.wait(Instant::now() + Duration::from_millis(1)), Err(1));
         assert!(lock(&ledger.settled).waiters.is_empty());
+    }
+}
+
+/// Every interleaving, by a model checker: `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// A flush that misses its records' outcome would wait for ever, which the checker takes for a deadlock.
+    #[test]
+    fn model_flush_returns_when_its_records_are_settled_and_not_before() {
+        loom::model(|| {
+            let ledger = Arc::new(Ledger::default());
+            let (first, second) = (ledger.take_in(), ledger.take_in());
+            let listener = thread::spawn({
+                let ledger = Arc::clone(&ledger);
+                move || {
+                    ledger.settle(Outcome::Delivered, [second].into_iter());
+                    let later = ledger.take_in();
+                    ledger.settle(Outcome::Delivered, [later].into_iter());
+                    ledger.settle(Outcome::Delivered, [first].into_iter());
+                }
+            });
+            assert_eq!(ledger.wait(Instant::now() + Duration::from_secs(3600)), Ok(()));
+            // All three: the first one, that the flush had to wait for, is settled last.
+            assert_eq!(ledger.snapshot().delivered, 3);
+            listener.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn model_two_flushes_at_a_time() {
+        loom::model(|| {
+            let ledger = Arc::new(Ledger::default());
+            let first = ledger.take_in();
+            let flush = |ledger: &Arc<Ledger>| {
+                let ledger = Arc::clone(ledger);
+                move || ledger.wait(Instant::now() + Duration::from_secs(3600))
+            };
+            let other = thread::spawn(flush(&ledger));
+            let listener = thread::spawn({
+                let ledger = Arc::clone(&ledger);
+                move || ledger.settle(Outcome::Rejected, [first].into_iter())
+            });
+            assert_eq!(flush(&ledger)(), Ok(()));
+            assert_eq!(other.join().unwrap(), Ok(()));
+            listener.join().unwrap();
+        });
     }
 }

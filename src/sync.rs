@@ -11,14 +11,14 @@ pub(crate) use self::standard::*;
 mod standard {
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-    pub(crate) use std::thread::{Thread, park, park_timeout};
+    pub(crate) use std::thread::{Thread, current as current_thread, park, park_timeout};
 }
 
 #[cfg(loom)]
 mod model {
     pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
-    pub(crate) use loom::thread::{Thread, park};
+    pub(crate) use loom::thread::{Thread, current as current_thread, park};
 
     /// A model has no clock: a wait with a time-out may end at any time.
     pub(crate) fn park_timeout(_: std::time::Duration) {

@@ -14,7 +14,7 @@ use super::encoding::{Encode, Form};
 use super::endpoint::{Credentials, Endpoint};
 use super::idempotency::Keys;
 use super::mapping::Mapping;
-use super::{HttpHandler, IDEMPOTENCY_KEY};
+use super::{HttpHandler, IDEMPOTENCY_KEY, Unread};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::handler::Batch;
@@ -236,7 +236,7 @@ impl HttpHandlerBuilder {
             body,
             client: Client::new(settings),
             keys: Keys::new(),
-            left_unread: 0,
+            unread: Unread::default(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Read as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::uri::PathAndQuery;
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
@@ -13,7 +13,7 @@ use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
 use super::resolve::CachingResolver;
 use super::retry_after;
 use crate::clock::CENTURY;
-use crate::handler::{Cancel, EmitError, ErrorClass};
+use crate::handler::{Cancel, EmitError};
 
 /// How a client connects.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ const MAX_IDLE: Duration = Duration::from_secs(4);
 const MAX_HEAD: usize = 64 * 1024;
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
+/// For how long it is read: a connection can be made anew in less.
+const MAX_DRAIN: Duration = Duration::from_secs(1);
 /// How much of a refusal's body is worth telling.
 const MAX_REASON: usize = 200;
 
@@ -108,9 +110,9 @@ impl Client {
         }
     }
 
-    /// Whether the server closed the connection before it had all of the last request.
+    /// Whether the server closed the connection before it had all of the last request, and said nothing.
     pub(super) fn was_left_unread(&self) -> bool {
-        self.journey.was_left_unread()
+        self.journey.was_left_unread() && self.journey.stage() != Stage::Answering
     }
 
     /// A client like this one, with connections of its own.
@@ -135,7 +137,7 @@ impl Client {
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        self.journey.begin();
+        self.journey.begin(body.is_some());
         match body {
             Some(body) => self.agent.run(request.map(|()| body)),
             None => self.agent.run(request),
@@ -154,8 +156,7 @@ impl Client {
             }
             return Ok(());
         };
-        // Where the records are at fault, the server may say why. What it says of an address may be that of a webhook.
-        let reason = if class == ErrorClass::Payload { reason.without(uri) } else { String::new() };
+        let reason = reason.without(uri);
         let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
         if classes::is_refusal(status.as_u16()) {
             error = error.not_arrived();
@@ -167,16 +168,16 @@ impl Client {
         Err(error)
     }
 
-    /// Reads the answer to its end, and returns its beginning for an error message. What fails here changes nothing
-    /// about the answer.
+    /// Reads the answer to its end, unless that is too far away, and returns its beginning for an error message. What
+    /// fails here changes nothing about the answer.
     fn drain(&mut self, body: &mut Body) -> Reason {
         let mut reader = body.as_reader();
         let mut reason = Reason::default();
-        let mut read = 0;
+        let (mut read, began) = (0, Instant::now());
         while let Ok(count @ 1..) = reader.read(&mut self.buffer) {
             reason.add(&self.buffer[..count]);
             read += count;
-            if read > MAX_BODY {
+            if read > MAX_BODY || began.elapsed() > MAX_DRAIN {
                 break;
             }
         }

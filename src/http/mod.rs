@@ -27,7 +27,7 @@ use self::client::Client;
 use self::endpoint::Endpoint;
 use self::idempotency::Keys;
 use crate::error::Error;
-use crate::handler::{Batch, Cancel, EmitError, ErrorClass, Handler};
+use crate::handler::{Batch, Cancel, EmitError, Handler};
 use crate::record::LogRecord;
 
 /// Sends each record to a web server, as a form.
@@ -57,8 +57,14 @@ pub struct HttpHandler {
     body: BodyWriter,
     client: Client,
     keys: Keys,
-    /// Large bodies in a row that the server stopped reading before their end.
-    left_unread: u32,
+    unread: Unread,
+}
+
+/// Attempts in a row at the same large body that the server closed before it had all of it.
+#[derive(Debug, Default)]
+struct Unread {
+    key: Option<HeaderValue>,
+    attempts: u32,
 }
 
 impl HttpHandler {
@@ -86,32 +92,36 @@ impl HttpHandler {
             let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
             return client.send(&Verb::GET, &uri, headers, None);
         }
-        headers.insert(IDEMPOTENCY_KEY, self.keys.key(records));
+        let key = self.keys.key(records);
+        headers.insert(IDEMPOTENCY_KEY, key.clone());
         match body.content_encoding() {
             Some(coding) => headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)),
             None => headers.remove(header::CONTENT_ENCODING),
         };
         let sent = client.send(&Verb::POST, endpoint.uri(), headers, Some(body.bytes()));
-        self.judge_unread(sent)
+        if client.was_left_unread() && body.bytes().len() >= LARGE_BODY {
+            self.unread.judge(key, body.bytes().len(), sent)
+        } else {
+            self.unread = Unread::default();
+            sent
+        }
     }
+}
 
-    /// A server that refuses a large body may close before its 413 can be read. Where that happens again and again, it
-    /// is taken for one.
-    fn judge_unread(&mut self, sent: Result<(), EmitError>) -> Result<(), EmitError> {
-        let transient = |error: &EmitError| error.class() == ErrorClass::Transient;
-        let size = self.body.bytes().len();
-        if size < LARGE_BODY || !self.client.was_left_unread() || !sent.as_ref().is_err_and(transient) {
-            self.left_unread = 0;
+impl Unread {
+    /// A server that refuses a large body may close before its 413 can be read. Where that happens again and again with
+    /// the same body, it is taken for one.
+    fn judge(&mut self, key: HeaderValue, size: usize, sent: Result<(), EmitError>) -> Result<(), EmitError> {
+        if self.key.as_ref() != Some(&key) {
+            *self = Self { key: Some(key), attempts: 0 };
+        }
+        self.attempts += 1;
+        if self.attempts < UNREAD_IS_REFUSED {
             return sent;
         }
-        self.left_unread += 1;
-        if self.left_unread < UNREAD_IS_REFUSED {
-            return sent;
-        }
-        self.left_unread = 0;
-        Err(EmitError::payload(format!(
-            "the server closed the connection while {size} bytes were sent, again and again"
-        )))
+        *self = Self::default();
+        let text = format!("the server closed the connection while {size} bytes were sent, again and again");
+        Err(EmitError::payload(text))
     }
 }
 
@@ -147,7 +157,7 @@ impl Handler for HttpHandler {
             body: self.body.clone(),
             client: self.client.another(),
             keys: Keys::new(),
-            left_unread: 0,
+            unread: Unread::default(),
         }))
     }
 

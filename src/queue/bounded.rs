@@ -13,7 +13,7 @@ use super::wake::Wake;
 use crate::clock::after;
 use crate::record::LogRecord;
 use crate::stats::{DropReason, Ledger, Outcome};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, current_thread, lock};
 
 /// Records that may wait in a queue, unless [`Pipeline::capacity`](crate::Pipeline::capacity) says otherwise.
 pub const DEFAULT_CAPACITY: usize = 65_536;
@@ -170,7 +170,7 @@ impl Queue {
 impl Queue {
     /// Makes the calling thread the one that is woken in this seat.
     pub(crate) fn attach(&self, seat: usize) {
-        self.wake.attach(seat, thread::current());
+        self.wake.attach(seat, current_thread());
     }
 
     /// Moves at most `max` records, oldest first, to the end of `batch`.

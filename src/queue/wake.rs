@@ -13,7 +13,7 @@
 //! No wake-up is lost, for two reasons. The listener says "asleep" *before* it looks into the queue for the last time,
 //! and a producer looks at the state *after* it has put its record in; both go through the queue's lock, so whoever
 //! comes second sees what the other did. And `unpark` leaves a token: it ends a `park` that has yet to begin.
-//! (`tests/wake.rs` has a model checker try every interleaving.)
+//! (A model checker has tried every interleaving: see the end of this file.)
 
 use std::time::{Duration, Instant};
 
@@ -190,5 +190,150 @@ mod tests {
             Wake::pause(Instant::now() + Duration::from_secs(60), || stop.load(Ordering::SeqCst));
         });
         Wake::pause(Instant::now(), || false);
+    }
+}
+
+/// Every interleaving, by a model checker: `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use crate::sync::{Mutex, lock};
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
+    use loom::thread;
+
+    /// Tries all interleavings in which no thread is interrupted more than three times: that is where mistakes are, and
+    /// there are not millions of them.
+    fn bounded(run: impl Fn() + Send + Sync + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(run);
+    }
+
+    /// A queue as simple as can be: how many records are in it.
+    struct Shared {
+        waiting: Mutex<usize>,
+        stop: AtomicBool,
+        wake: Wake,
+    }
+
+    impl Shared {
+        fn new(listeners: usize) -> Arc<Self> {
+            Arc::new(Self { waiting: Mutex::new(0), stop: AtomicBool::new(false), wake: Wake::new(listeners) })
+        }
+
+        fn put(&self) {
+            *lock(&self.waiting) += 1;
+            self.wake.record_added(false);
+        }
+
+        fn take(&self) -> usize {
+            std::mem::take(&mut *lock(&self.waiting))
+        }
+
+        fn stop(&self) {
+            self.stop.store(true, Ordering::SeqCst);
+            self.wake.interrupt();
+        }
+
+        fn sleep(&self, seat: usize) {
+            self.wake.sleep(seat, || *lock(&self.waiting) == 0);
+        }
+    }
+
+    /// A wake-up that is lost would leave the listener asleep for ever, which the checker takes for a deadlock.
+    #[test]
+    fn model_no_record_is_left_to_a_sleeping_listener() {
+        bounded(|| {
+            let shared = Shared::new(1);
+            let producers: Vec<_> = (0..2)
+                .map(|_| {
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || shared.put())
+                })
+                .collect();
+            shared.wake.attach(0, thread::current());
+            let mut taken = shared.take();
+            while taken < 2 {
+                shared.sleep(0);
+                taken += shared.take();
+            }
+            producers.into_iter().for_each(|producer| producer.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn model_a_listener_that_naps_first_misses_nothing_either() {
+        bounded(|| {
+            let shared = Shared::new(1);
+            let producer = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.put()
+            });
+            shared.wake.attach(0, thread::current());
+            shared.wake.nap(0, Duration::from_millis(1));
+            let mut taken = shared.take();
+            while taken < 1 {
+                shared.sleep(0);
+                taken += shared.take();
+            }
+            producer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn model_a_flush_or_stop_is_always_noticed() {
+        bounded(|| {
+            let shared = Shared::new(1);
+            let user = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    shared.put();
+                    shared.stop();
+                }
+            });
+            shared.wake.attach(0, thread::current());
+            let mut taken = 0;
+            while !shared.stop.load(Ordering::SeqCst) {
+                taken += shared.take();
+                shared.sleep(0);
+            }
+            taken += shared.take();
+            assert_eq!(taken, 1);
+            user.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn model_two_listeners_leave_no_record_to_each_other() {
+        bounded(|| {
+            let shared = Shared::new(2);
+            let taken = Arc::new(Mutex::new(0));
+            let listener = |seat: usize| {
+                let (shared, taken) = (Arc::clone(&shared), Arc::clone(&taken));
+                move || {
+                    shared.wake.attach(seat, thread::current());
+                    while !shared.stop.load(Ordering::SeqCst) {
+                        let mine = shared.take();
+                        *lock(&taken) += mine;
+                        if mine > 0 {
+                            // The one record there is has come through: all may end.
+                            shared.stop();
+                        } else {
+                            shared.sleep(seat);
+                        }
+                    }
+                }
+            };
+            let other = thread::spawn(listener(1));
+            let producer = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.put()
+            });
+            listener(0)();
+            other.join().unwrap();
+            producer.join().unwrap();
+            assert_eq!(*lock(&taken), 1);
+        });
     }
 }

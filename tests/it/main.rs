@@ -2,7 +2,12 @@
 
 mod corpus;
 mod deliver;
+mod faults;
 mod house;
 mod interop;
+mod panics;
+mod payload;
 mod property;
 mod queue;
+#[cfg(feature = "rustls")]
+mod tls;

@@ -1,10 +1,12 @@
 //! What logpost's integration tests share.
 
 mod link;
+mod port;
 mod server;
 mod tls;
 mod wire;
 
+pub use port::Port;
 pub use server::{Connection, Plan, Server, ServerBuilder};
 pub use tls::Authority;
 pub use wire::{Answer, Request};

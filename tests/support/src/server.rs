@@ -30,6 +30,8 @@ pub enum Plan {
     CloseAfterBody,
     /// Read it to its end, then answer one byte at a time, with this between them.
     Trickle(Answer, Duration),
+    /// Read it to its end, then answer with a head at once and a body one byte at a time, with this between them.
+    TrickleBody(Answer, Duration),
     /// Read it so many bytes at a time, with this between them, then answer 200.
     SlowRead(usize, Duration),
     /// Read it to its end, then never answer.
@@ -38,6 +40,21 @@ pub enum Plan {
     NeverRead,
     /// Read it to its end, answer, and send the same bytes again and again until the client goes away.
     Endless(Answer, Vec<u8>),
+}
+
+impl Plan {
+    /// The status that the client learns of, if it stays to listen.
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer(answer)
+            | Self::AnswerEarly(answer)
+            | Self::Endless(answer, _)
+            | Self::Trickle(answer, _)
+            | Self::TrickleBody(answer, _) => answer.read_status(),
+            Self::SlowRead(..) => Some(200),
+            Self::ResetInBody | Self::ResetAfterBody | Self::CloseAfterBody | Self::Stall | Self::NeverRead => None,
+        }
+    }
 }
 
 /// What to do with a connection that was accepted.
@@ -279,6 +296,7 @@ impl Shared {
                 Plan::SlowRead(step, pause) => request.read_body(&mut reader, step, pause)?,
                 _ => request.read_body(&mut reader, usize::MAX, Duration::ZERO)?,
             }
+            request.answered = plan.status();
             self.requests().push(request);
             self.changed.notify_all();
             if let Some(end) = after_the_body(&plan, reader.get_mut())? {
@@ -315,6 +333,11 @@ fn after_the_body(plan: &Plan, link: &mut Link) -> io::Result<Option<End>> {
             Ok(answer.closes().then_some(End::Closed))
         }
         Plan::Trickle(answer, pause) => trickle(link, answer.bytes(), *pause).map(|()| None),
+        Plan::TrickleBody(answer, pause) => {
+            let (head, body) = answer.head_and_body();
+            link.write_all(head)?;
+            trickle(link, body, *pause).map(|()| None)
+        }
         Plan::Endless(answer, again) => {
             link.write_all(answer.bytes())?;
             loop {

@@ -21,6 +21,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// The status that it was answered with; none where the client can't have learnt of one.
+    pub answered: Option<u16>,
 }
 
 impl Request {
@@ -32,14 +34,18 @@ impl Request {
 
     /// The pairs of the form: of the body, or without one of the query.
     pub fn form(&self) -> Vec<(String, String)> {
+        self.pairs().into_owned().collect()
+    }
+
+    fn pairs(&self) -> form_urlencoded::Parse<'_> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let form = if self.body.is_empty() { query.as_bytes() } else { &self.body };
-        form_urlencoded::parse(form).into_owned().collect()
+        form_urlencoded::parse(form)
     }
 
     /// The first value of a field of the form.
     pub fn field(&self, key: &str) -> Option<String> {
-        self.form().into_iter().find(|(found, _)| found == key).map(|(_, value)| value)
+        self.pairs().find(|(found, _)| found == key).map(|(_, value)| value.into_owned())
     }
 
     /// The message of the record that the form is about.
@@ -87,6 +93,9 @@ impl Request {
         Ok(())
     }
 }
+
+/// No client that takes care reads more than this of a head.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -140,6 +149,26 @@ impl Answer {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The status that a client takes from it. A head that is longer than [`LONGEST_HEAD`], or has no end, has none.
+    pub(crate) fn read_status(&self) -> Option<u16> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let mut rest = text.as_ref();
+        loop {
+            let (head, behind) = rest.split_once("\r\n\r\n")?;
+            let status = head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+            if status >= 200 {
+                return (head.len() < LONGEST_HEAD).then_some(status);
+            }
+            rest = behind;
+        }
+    }
+
+    /// The bytes up to the end of the head, and those behind it.
+    pub(crate) fn head_and_body(&self) -> (&[u8], &[u8]) {
+        let end = self.bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        self.bytes.split_at(end.map_or(self.bytes.len(), |end| end + 4))
     }
 
     pub(crate) fn closes(&self) -> bool {
