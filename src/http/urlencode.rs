@@ -10,60 +10,36 @@ use crate::fields::{Fields, Plain};
 /// The text of the fields is a form already where nothing has to be escaped, so that whole runs of it are copied.
 pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
     let (text, entries) = fields.layout();
+    let text = text.as_bytes();
+    body.reserve(text.len());
     // Up to where it is done.
     let mut done = 0;
     for entry in entries {
         let (key, value) = (entry.key(), entry.value());
         match entry.plain {
             Plain::KeyAndValue => continue,
-            Plain::Key => body.extend_from_slice(&text.as_bytes()[done..value.start]),
+            Plain::Key => body.extend_from_slice(&text[done..value.start]),
             Plain::Nothing => {
-                body.extend_from_slice(&text.as_bytes()[done..key.start]);
-                append_text(&text[key], body);
+                body.extend_from_slice(&text[done..key.start]);
+                append_escaped(&text[key], body);
                 body.push(b'=');
             }
         }
-        append_text(&text[value.clone()], body);
+        append_escaped(&text[value.clone()], body);
         done = value.end;
     }
-    body.extend_from_slice(&text.as_bytes()[done..]);
+    body.extend_from_slice(&text[done..]);
 }
 
-/// What becomes of each byte: itself, a plus, or three bytes.
-static ENCODED: [Encoded; 256] = {
-    let mut table = [Encoded { bytes: [b'%', 0, 0], length: 3 }; 256];
-    let digits = b"0123456789ABCDEF";
-    let mut byte = 0_u8;
-    loop {
-        let entry = &mut table[byte as usize];
-        if matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_') {
-            *entry = Encoded { bytes: [byte, 0, 0], length: 1 };
-        } else {
-            entry.bytes = [b'%', digits[(byte >> 4) as usize], digits[(byte & 15) as usize]];
-        }
-        if byte == u8::MAX {
-            break;
-        }
-        byte += 1;
-    }
-    table[b' ' as usize] = Encoded { bytes: [b'+', 0, 0], length: 1 };
-    table
-};
-
-#[derive(Clone, Copy)]
-struct Encoded {
-    bytes: [u8; 3],
-    length: u8,
-}
-
-fn append_text(text: &str, body: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
+fn append_escaped(text: &[u8], body: &mut Vec<u8>) {
+    let mut rest = text;
     while let Some(run) = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
-        let (plain, other) = rest.split_at(run);
-        body.extend_from_slice(plain);
-        let Encoded { bytes, length } = ENCODED[usize::from(other[0])];
-        body.extend_from_slice(&bytes[..usize::from(length)]);
-        rest = &other[1..];
+        body.extend_from_slice(&rest[..run]);
+        match rest[run] {
+            b' ' => body.push(b'+'),
+            byte => body.extend_from_slice(&ESCAPED[usize::from(byte)]),
+        }
+        rest = &rest[run + 1..];
     }
     body.extend_from_slice(rest);
 }
@@ -71,9 +47,22 @@ fn append_text(text: &str, body: &mut Vec<u8>) {
 /// Which bytes stay as they are.
 static PLAIN: [bool; 256] = {
     let mut table = [false; 256];
+    let plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._";
+    let mut place = 0;
+    while place < plain.len() {
+        table[plain[place] as usize] = true;
+        place += 1;
+    }
+    table
+};
+
+/// What the others become, but for the space.
+static ESCAPED: [[u8; 3]; 256] = {
+    let mut table = [[b'%'; 3]; 256];
+    let digits = b"0123456789ABCDEF";
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = ENCODED[byte].length == 1 && byte != b' ' as usize;
+        table[byte] = [b'%', digits[byte >> 4], digits[byte & 15]];
         byte += 1;
     }
     table
@@ -86,31 +75,30 @@ mod tests {
     use crate::record::LogRecord;
     use proptest::prelude::*;
 
-    fn encoded(text: &str) -> String {
+    fn assert_as_form_urlencoded_has_it(text: &[u8]) {
         let mut body = Vec::new();
-        append_text(text, &mut body);
-        String::from_utf8(body).unwrap()
-    }
-
-    fn authority(text: &str) -> String {
-        form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        append_escaped(text, &mut body);
+        let authority: String = form_urlencoded::byte_serialize(text).collect();
+        assert_eq!(String::from_utf8(body).unwrap(), authority);
     }
 
     #[test]
     fn every_character_as_form_urlencoded_has_it() {
         for character in '\0'..=char::MAX {
-            let text = character.to_string();
-            assert_eq!(encoded(&text), authority(&text));
+            assert_as_form_urlencoded_has_it(character.to_string().as_bytes());
         }
     }
 
     #[test]
     fn every_byte_as_form_urlencoded_has_it() {
-        // Bytes that are no character by themselves can't be in a text, but stand in the table.
         for byte in 0..=u8::MAX {
-            let Encoded { bytes, length } = ENCODED[usize::from(byte)];
-            let authority: String = form_urlencoded::byte_serialize(&[byte]).collect();
-            assert_eq!(&bytes[..usize::from(length)], authority.as_bytes());
+            assert_as_form_urlencoded_has_it(&[byte]);
+            assert_as_form_urlencoded_has_it(&[b'a', byte, b' ', byte, byte]);
+            for place in 0..40 {
+                let mut text = [b'x'; 40];
+                text[place] = byte;
+                assert_as_form_urlencoded_has_it(&text);
+            }
         }
     }
 
