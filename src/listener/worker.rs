@@ -116,6 +116,7 @@ impl Worker {
         } else if signals.give_up_at.is_none() {
             // What was flushed has been taken, by this listener or another.
             self.seen = signals;
+            self.tell_losses();
             idle.wait(&self.queue, self.seat);
         } else if self.queue.ledger().is_settled() {
             return ControlFlow::Break(());
@@ -194,7 +195,12 @@ impl Worker {
     fn portion(&mut self, part: Range<usize>) -> usize {
         let (handler, records) = (&mut self.handler, &self.records[part]);
         let portion = catch_unwind(AssertUnwindSafe(|| handler.portion(records)));
-        portion.unwrap_or(1).clamp(1, records.len())
+        let portion = portion.unwrap_or_else(|panic| {
+            // Its own `Drop` may panic.
+            std::mem::forget(panic);
+            1
+        });
+        portion.clamp(1, records.len())
     }
 
     /// Offers these records, again and again, until they have their outcome.
@@ -287,15 +293,20 @@ impl Worker {
     fn report(&self, error: &EmitError, part: Range<usize>, action: Action) {
         let (ledger, shared) = (self.queue.ledger(), &self.shared);
         // An error of the user's may panic when it is shown, and a function of the user's when it is called.
+        let text = catch_unwind(AssertUnwindSafe(|| error.to_string()));
+        ledger.failed(text.unwrap_or_else(|panic| {
+            std::mem::forget(panic);
+            "an error that panics when it is shown".to_owned()
+        }));
         let told = catch_unwind(AssertUnwindSafe(|| {
-            ledger.failed(error.to_string());
             let failure = Failure::new(error, &self.records[part], action, ledger.snapshot());
             match &shared.on_error {
                 Some(on_error) => on_error(&failure),
                 None => lock(&shared.reporter).failed(&failure),
             }
         }));
-        if told.is_err() {
+        if let Err(panic) = told {
+            std::mem::forget(panic);
             ledger.panicked();
         }
     }

@@ -90,7 +90,12 @@ impl Queue {
         let reserved = self.budget.reserve(size).or_else(|no_room| self.make_room(size, no_room));
         let over_half = match reserved {
             Ok(over_half) => over_half,
-            Err(reason) => return self.ledger.drop_at_door(reason),
+            Err(reason) => {
+                self.ledger.drop_at_door(reason);
+                // A listener may be asleep over an empty queue where a record is too large for it; somebody has to say so.
+                self.wake.record_added(false);
+                return;
+            }
         };
         record.set_sequence(self.ledger.take_in());
         // Looked at again now that the record has its number: a listener that is about to end waits for all numbers, so
