@@ -194,13 +194,7 @@ impl Worker {
     /// find out which it is.
     fn portion(&mut self, part: Range<usize>) -> usize {
         let (handler, records) = (&mut self.handler, &self.records[part]);
-        let portion = catch_unwind(AssertUnwindSafe(|| handler.portion(records)));
-        let portion = portion.unwrap_or_else(|panic| {
-            // Its own `Drop` may panic.
-            std::mem::forget(panic);
-            1
-        });
-        portion.clamp(1, records.len())
+        quietly(|| handler.portion(records)).unwrap_or(1).clamp(1, records.len())
     }
 
     /// Offers these records, again and again, until they have their outcome.
@@ -293,20 +287,16 @@ impl Worker {
     fn report(&self, error: &EmitError, part: Range<usize>, action: Action) {
         let (ledger, shared) = (self.queue.ledger(), &self.shared);
         // An error of the user's may panic when it is shown, and a function of the user's when it is called.
-        let text = catch_unwind(AssertUnwindSafe(|| error.to_string()));
-        ledger.failed(text.unwrap_or_else(|panic| {
-            std::mem::forget(panic);
-            "an error that panics when it is shown".to_owned()
-        }));
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let text = quietly(|| error.to_string());
+        let told = quietly(|| {
+            ledger.failed(text.clone().unwrap_or_else(|| "an error that panics when it is shown".to_owned()));
             let failure = Failure::new(error, &self.records[part], action, ledger.snapshot());
             match &shared.on_error {
                 Some(on_error) => on_error(&failure),
                 None => lock(&shared.reporter).failed(&failure),
             }
-        }));
-        if let Err(panic) = told {
-            std::mem::forget(panic);
+        });
+        if text.is_none() || told.is_none() {
             ledger.panicked();
         }
     }
@@ -325,4 +315,10 @@ impl Worker {
             self.deliver();
         }
     }
+}
+
+/// Runs code of the user's; `None` if it panics.
+fn quietly<T>(run: impl FnOnce() -> T) -> Option<T> {
+    // What a panic left behind may panic itself when it is dropped.
+    catch_unwind(AssertUnwindSafe(run)).map_err(std::mem::forget).ok()
 }
