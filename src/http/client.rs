@@ -34,7 +34,11 @@ const READ_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for the next request. Servers close theirs after 5 s and more.
 const MAX_IDLE: Duration = Duration::from_secs(4);
 /// How much of an answer's head is read; a longer one is an error.
-const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
+/// The buffers of a connection. ureq's own are 128 KiB each, and filling them with zeros is most of what it costs to make a
+/// connection.
+const INPUT_BUFFER: usize = 2 * MAX_HEAD;
+const OUTPUT_BUFFER: usize = 32 * 1024;
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
 /// For how long it is read: a connection can be made anew in less.
@@ -66,6 +70,8 @@ impl Client {
             .timeout_per_read(Some(READ_WRITE_TIMEOUT))
             .timeout_per_write(Some(READ_WRITE_TIMEOUT))
             .max_response_header_size(MAX_HEAD)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
             .proxy(if settings.environment_proxy { Proxy::try_from_env() } else { None });

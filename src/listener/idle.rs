@@ -6,7 +6,7 @@ use crate::queue::Queue;
 
 /// The naps of a quiet spell, in milliseconds. They grow, since every look into an empty queue costs a little, and stay
 /// short, since they are how long a record may have to wait. After the last one the listener asks to be woken.
-const NAPS: [u64; 6] = [1, 1, 2, 4, 8, 16];
+const NAPS: [u64; 4] = [1, 2, 4, 8];
 
 /// A quiet spell.
 #[derive(Debug, Default)]
