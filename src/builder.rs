@@ -279,3 +279,43 @@ impl fmt::Debug for Builder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpHandler;
+    use log::info;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    /// What `tests/` can't do: it has no resolver that hangs.
+    #[test]
+    fn flush_and_stop_end_in_time_while_a_name_is_looked_up() {
+        let (asked, is_asked) = mpsc::channel();
+        let (answer, answered) = mpsc::channel::<()>();
+        let answered = std::sync::Mutex::new(answered);
+        let handler = HttpHandler::new("http://logs.example/").unwrap().resolving(move |_| {
+            asked.send(()).unwrap();
+            let _ = answered.lock().unwrap().recv();
+            Err(std::io::Error::other("no such name"))
+        });
+        let (logger, guard) = Builder::default().on_error(|_| {}).handler(handler).build().unwrap();
+        info!(logger: logger, "one");
+        info!(logger: logger, "two");
+        is_asked.recv_timeout(LONG).unwrap();
+        assert_eq!(guard.flush(SHORT).unwrap_err().pending(), 2);
+        let stats = guard.stop(SHORT);
+        assert_eq!((stats.abandoned, stats.pending), (1, 1), "the lookup can't be cut short: {stats}");
+        drop(answer);
+        let since = Instant::now();
+        while guard.stats().pending > 0 {
+            assert!(since.elapsed() < LONG, "{}", guard.stats());
+            thread::yield_now();
+        }
+        assert_eq!(guard.stats().abandoned, 2);
+    }
+}

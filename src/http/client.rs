@@ -57,7 +57,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(settings: Settings) -> Self {
-        let (resolver, journey) = (CachingResolver::system(), Journey::default());
+        Self::with_resolver(settings, CachingResolver::system())
+    }
+
+    pub(super) fn with_resolver(settings: Settings, resolver: CachingResolver) -> Self {
+        let journey = Journey::default();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -119,6 +123,12 @@ impl Client {
     /// Whether the server closed the connection before it had all of the last request, and said nothing.
     pub(super) fn was_left_unread(&self) -> bool {
         self.journey.was_left_unread() && self.journey.stage() != Stage::Answering
+    }
+
+    /// The same client, with another resolver.
+    #[cfg(test)]
+    pub(super) fn resolving(&self, resolver: CachingResolver) -> Self {
+        Self::with_resolver(self.settings.clone(), resolver)
     }
 
     /// A client like this one, with connections of its own.

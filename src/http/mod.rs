@@ -83,6 +83,16 @@ impl HttpHandler {
         HttpHandlerBuilder::new(url.into())
     }
 
+    /// The same handler, with a function in place of the system's resolver.
+    #[cfg(test)]
+    pub(crate) fn resolving(
+        mut self,
+        lookup: impl Fn(&str) -> std::io::Result<Vec<std::net::SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.client = self.client.resolving(resolve::CachingResolver::new(lookup));
+        self
+    }
+
     fn send(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
         use ureq::http::Method as Verb;
         let Self { client, endpoint, headers, body, .. } = self;

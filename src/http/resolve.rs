@@ -45,7 +45,7 @@ impl CachingResolver {
         Self::new(|host_and_port| Ok(host_and_port.to_socket_addrs()?.collect()))
     }
 
-    fn new(lookup: impl Fn(&str) -> io::Result<Addresses> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(lookup: impl Fn(&str) -> io::Result<Addresses> + Send + Sync + 'static) -> Self {
         Self { lookup: Arc::new(lookup), names: Arc::default() }
     }
 
