@@ -21,6 +21,7 @@ use crate::queue::{
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
 /// The most workers that a pipeline can have.
 const MAX_WORKERS: usize = 64;
+
 /// One handler with its own queue and listener.
 ///
 /// [`Builder::handler`] makes one of any handler; with a `Pipeline` its queue and level can be set.
@@ -157,7 +158,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The most detailed level that is logged. Defaults to [`DEFAULT_LEVEL`].
+    /// The most detailed level that is logged. Defaults to [`DEFAULT_LEVEL`](crate::DEFAULT_LEVEL).
     ///
     /// `init` hands it to [`log::set_max_level`], which also decides what a disabled `log::trace!` costs: nothing. With
     /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word.
@@ -166,15 +167,17 @@ impl Builder {
         self
     }
 
-    /// Adds a destination: a handler, or a [`Pipeline`] around one. Each has a queue and a thread of its own, so one
+    /// Adds a destination: a handler, or a [`Pipeline`] around one. Each has a queue and threads of its own, so one
     /// that fails does not delay another.
     pub fn handler(mut self, pipeline: impl Into<Pipeline>) -> Self {
         self.pipelines.push(pipeline.into());
         self
     }
 
-    /// Who is told of every failure to deliver. Defaults to a line on stderr when delivery starts to fail, and one when
-    /// it works again.
+    /// Who is told of every attempt that fails, instead of stderr. Defaults to a line there when delivery starts to fail,
+    /// one a minute while it does, and one when it works again; and at most one a minute each for records that were
+    /// rejected or abandoned, and for records that found the queue full. Those last are in [`Stats::dropped`](crate::Stats::dropped) and in a
+    /// WARN record to the destination; this function is not called for them.
     ///
     /// It runs on a listener's thread and holds up delivery while it does; what it logs is ignored, and its panics are
     /// caught and counted.
@@ -184,14 +187,14 @@ impl Builder {
     }
 
     /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
-    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`].
+    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`](crate::DEFAULT_MAX_MESSAGE_BYTES).
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_message_bytes = bytes;
         self
     }
 
     /// How long the flushes wait that have no time-out of their own: `log::logger().flush()`, a dropped [`Guard`], the
-    /// end of the process. Defaults to [`DEFAULT_FLUSH_TIMEOUT`].
+    /// end of the process. Defaults to [`DEFAULT_FLUSH_TIMEOUT`](crate::DEFAULT_FLUSH_TIMEOUT).
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.settings.flush_timeout = timeout;
         self

@@ -28,7 +28,7 @@ impl Guard {
         Self { backend }
     }
 
-    /// Waits until every record accepted before this call is delivered, or rejected for good.
+    /// Waits until every record accepted before this call is delivered, or has another final outcome.
     ///
     /// It does not wait out a backoff: a listener that is waiting to try again tries at once. Any number of threads may
     /// flush at the same time. On a listener's own thread (in a handler, say) it does not wait.

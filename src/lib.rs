@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! log::info!  ->  Logger  ->  QueueHandler  ==queue==>  QueueListener  ->  Handler (HttpHandler)  ->  server
-//!                 filter      capture, enqueue          take, retry        map, urlencode, POST
+//!                 filter      capture, enqueue          batch, retry       map, urlencode, POST
 //! caller's thread --------------------------|           listener's thread ----------------------|
 //! ```
 //!
@@ -44,17 +44,67 @@
 //!
 //! - The caller never waits for the network. It formats the record, makes it its own and enqueues it; only
 //!   [`Overflow::Block`] waits, for as long as it says.
-//! - At least once, while the process lives: an accepted record is offered again, with backoff and in its order, until
-//!   it is delivered or refused for good, or [`Guard::stop`] abandons it. What each answer means is in [`ErrorClass`].
-//!   Where an answer was lost, a record arrives twice.
-//! - A queue is bounded in records and in bytes. What finds it full is dropped as [`Overflow`] says, and counted.
+//! - At least once, while the process lives: see [Delivery](#delivery).
+//! - A queue is bounded in records and in bytes. What finds it full is dropped as [`Overflow`] says, counted, and told
+//!   to the destination in one record at level Warn: `logpost: N records dropped (queue full)`.
 //! - Every record is accounted for, at any moment: [`Stats`].
 //! - The end of the process flushes: a return from main, a panic in it, and [`std::process::exit`], all on the thread
 //!   that called `init` and for [`Builder::flush_timeout`] at the most. On Windows only [`Guard`] does, when dropped. A
-//!   crash, `kill -9`, `abort` and an exit from another thread lose what is in memory.
-//! - Failures go to [`Builder::on_error`] or to stderr, never through `log`, and never show a secret.
+//!   crash, `kill -9`, `abort` and an exit from another thread lose what is in memory. A process forked after `init`
+//!   has no listener, and delivers nothing.
+//! - Failures go to [`Builder::on_error`] or to stderr, never through `log`, and never show a secret. Either holds up
+//!   delivery while it blocks.
 //! - What is logged on a listener's thread is ignored: the HTTP client logs too, and each of its records would make a
 //!   request.
+//!
+//! # Delivery
+//!
+//! An accepted record is offered again, with backoff and in its order, until it is delivered or refused for good, or
+//! until [`Guard::stop`] or a limit of [`Retry`] abandons it. What becomes of it is up to the answer:
+//!
+//! | answer | [`ErrorClass`] | |
+//! |---|---|---|
+//! | 2xx | | delivered |
+//! | I/O error, time-out, 408, 425, 429, 5xx but 501 and 505 | [`Transient`](ErrorClass::Transient) | offered again after the backoff |
+//! | 3xx, 401, 403, 404, 501, 505, a bad certificate, all others | [`Endpoint`](ErrorClass::Endpoint) | offered again after the longest backoff |
+//! | 400, 413, 414, 415, 422, 431 | [`Payload`](ErrorClass::Payload) | a batch is halved until the guilty record is found, and that one rejected |
+//!
+//! - The delay is random between nothing and a bound that doubles, as [`Retry`] says. `Retry-After` is the least it can
+//!   be, up to [`MAX_RETRY_AFTER`]. [`Guard::flush`] ends it. Where a kept connection was found dead, one more attempt
+//!   is made at once.
+//! - After three single records in a row were refused, each further one waits out the backoff before it is rejected, so
+//!   that a broken server does not eat the queue. A body of 64 KiB or more that the server cuts off three times in a
+//!   row counts as refused.
+//! - Where an answer was lost, a record arrives twice; [`Delivery::AtMostOnce`] abandons it instead. Each POST has the
+//!   header `Idempotency-Key: <instance>-<number>`, the same at every attempt at the same records, for servers that
+//!   want to know.
+//!
+//! # Batches and workers
+//!
+//! By default a request has one record, and one is under way at a time: at a round trip of 100 ms, ten records a
+//! second.
+//!
+//! - A burst needs room, and no more: [`Pipeline::capacity`], [`Pipeline::capacity_bytes`].
+//! - Where there is always more to send than that, and the server can be changed, send batches: [`FormLines`], in
+//!   portions that [`Batch`] says. With the feature `gzip` they can be compressed.
+//! - Where it can't be, [`Pipeline::workers`] makes several requests at a time. Records may then overtake each other.
+//! - When the queue is full all the same, [`Overflow::DropNewest`] keeps what led to the trouble, and
+//!   [`Overflow::DropOldest`] what is newest; [`Overflow::Block`] makes the caller wait.
+//!
+//! ```
+//! use std::time::Duration;
+//! use logpost::{Batch, FormLines, HttpHandler, Pipeline, Retry};
+//!
+//! let handler = HttpHandler::builder("http://logs.example.com/lines")
+//!     .encoding(FormLines)
+//!     .batch(Batch::default().max_records(1000).linger(Duration::from_millis(200)))
+//!     .build()?;
+//! let pipeline = Pipeline::new(handler)
+//!     .workers(4)
+//!     .retry(Retry::default().max_age(Duration::from_secs(24 * 3600)));
+//! # let _ = pipeline;
+//! # Ok::<(), logpost::Error>(())
+//! ```
 //!
 //! # A dictionary of your own
 //!
@@ -114,23 +164,35 @@
 //! | | | |
 //! |---|---|---|
 //! | [`Builder::level`] | Info | [`DEFAULT_LEVEL`] |
+//! | [`Builder::max_message_bytes`] | 1 MiB | [`DEFAULT_MAX_MESSAGE_BYTES`] |
 //! | [`Builder::flush_timeout`] | 5 s | [`DEFAULT_FLUSH_TIMEOUT`] |
+//! | [`Builder::on_error`] | lines on stderr | |
+//! | [`Pipeline::level`] | Trace: all that the logger lets through | |
 //! | [`Pipeline::capacity`] | 65,536 records | [`DEFAULT_CAPACITY`] |
 //! | [`Pipeline::capacity_bytes`] | 32 MiB | [`DEFAULT_CAPACITY_BYTES`] |
 //! | [`Pipeline::overflow`] | the newest record is dropped | [`Overflow::DropNewest`] |
+//! | [`Pipeline::workers`] | 1 | |
+//! | [`Pipeline::delivery`] | at least once | [`Delivery::AtLeastOnce`] |
+//! | [`Retry::first_delay`] | 500 ms | [`DEFAULT_FIRST_DELAY`] |
+//! | [`Retry::max_delay`] | 30 s | [`DEFAULT_MAX_DELAY`] |
+//! | [`Retry::max_attempts`], [`Retry::max_age`] | no limit | |
+//! | [`HttpHandlerBuilder::encoding`] | a record a request | [`Form`] |
+//! | [`Batch::max_records`] | 512, where the encoding takes several | [`DEFAULT_BATCH_RECORDS`] |
+//! | [`Batch::max_bytes`] | 96 KiB | [`DEFAULT_BATCH_BYTES`] |
+//! | [`Batch::linger`] | 1 s | [`DEFAULT_LINGER`] |
 //! | [`HttpHandlerBuilder::method`] | POST | [`Method::Post`] |
 //! | [`HttpHandlerBuilder::timeout`] | 30 s | [`DEFAULT_TIMEOUT`] |
 //! | [`HttpHandlerBuilder::connect_timeout`] | 5 s | [`DEFAULT_CONNECT_TIMEOUT`] |
-//! | the delay before another attempt | random, up to 500 ms, doubling to 30 s | [`DEFAULT_FIRST_DELAY`], [`DEFAULT_MAX_DELAY`] |
-//! | what is kept of a message | 1 MiB | [`DEFAULT_MAX_MESSAGE_BYTES`] |
+//! | `Retry-After` that is granted | up to 5 min | [`MAX_RETRY_AFTER`] |
 //!
 //! # Features
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `rustls` | on | https, by rustls with ring and Mozilla's root certificates |
+//! | `rustls` | on | https, by rustls with ring; Mozilla's root certificates, or those of `HttpHandlerBuilder::root_certificate` |
+//! | `gzip` | off | `HttpHandlerBuilder::gzip_above`: large bodies are compressed |
 //!
-//! Without it an https URL is an [`Error`] when the handler is built.
+//! Without `rustls` an https URL is an [`Error`] when the handler is built.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;

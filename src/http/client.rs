@@ -1,15 +1,15 @@
 //! One request over ureq, and what came of it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::uri::PathAndQuery;
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
 use ureq::{Agent, Body, Proxy};
 
 use super::classes;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
+use super::reason::Reason;
 use super::resolve::CachingResolver;
 use super::retry_after;
 use crate::clock::CENTURY;
@@ -43,8 +43,6 @@ const OUTPUT_BUFFER: usize = 32 * 1024;
 const MAX_BODY: usize = 64 * 1024;
 /// For how long it is read: a connection can be made anew in less.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
-/// How much of a refusal's body is worth telling.
-const MAX_REASON: usize = 200;
 
 /// Requests to one server, over connections that are kept.
 pub(super) struct Client {
@@ -172,7 +170,7 @@ impl Client {
             }
             return Ok(());
         };
-        let reason = reason.without(uri);
+        let reason = reason.without_secrets_of(uri);
         let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
         if classes::is_refusal(status.as_u16()) {
             error = error.not_arrived();
@@ -201,61 +199,9 @@ impl Client {
     }
 }
 
-/// The beginning of a refusal's body, fit for one line.
-#[derive(Default)]
-struct Reason(Vec<u8>);
-
-impl Reason {
-    /// The text, where the path and the query of `uri` can't be seen: they may be as good as a password.
-    fn without(&self, uri: &Uri) -> String {
-        let hidden =
-            [uri.path_and_query().map_or("", PathAndQuery::as_str), uri.path(), uri.query().unwrap_or_default()];
-        let hide = |text: String, part: &&str| if part.len() > 1 { text.replace(*part, "***") } else { text };
-        hidden.iter().fold(self.to_string(), hide)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let room = MAX_REASON - self.0.len();
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = String::from_utf8_lossy(&self.0);
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if !line.is_empty() {
-            f.write_str(": ")?;
-        }
-        // What moves a terminal's cursor, or ends a line, has no place in a message.
-        let mut shown = line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
-        shown.try_for_each(|c| f.write_char(c))
-    }
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // ureq's own Debug would show a proxy's password.
         f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_one_short_line() {
-        let mut reason = Reason::default();
-        assert_eq!(reason.to_string(), "");
-        reason.add(b" no\r\n such\x1b[31m field");
-        assert_eq!(reason.to_string(), ": no such\u{fffd}[31m field");
-        let hook = Uri::from_static("http://h/hook/s3cret?token=t0ken");
-        let mut refusal = Reason::default();
-        refusal.add(b"POST /hook/s3cret: token=t0ken is too much for /hook/s3cret?token=t0ken");
-        assert_eq!(refusal.without(&hook), ": POST ***: *** is too much for ***");
-        assert_eq!(reason.without(&Uri::from_static("http://h/")), reason.to_string());
-        reason.add(&[b'x'; 1000]);
-        assert!(reason.to_string().len() < 220);
     }
 }

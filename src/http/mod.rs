@@ -9,6 +9,7 @@ mod endpoint;
 mod idempotency;
 mod journey;
 mod mapping;
+mod reason;
 mod resolve;
 mod retry_after;
 #[cfg(feature = "rustls")]

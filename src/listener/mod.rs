@@ -8,7 +8,6 @@ mod worker;
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -17,7 +16,7 @@ pub use self::report::{Action, Failure};
 pub(crate) use self::report::{OnError, print};
 pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER, Retry};
 
-use self::worker::{Shared, Worker};
+use self::worker::{Shared, Worker, quietly};
 use crate::handler::{Cancel, Handler};
 use crate::queue::Queue;
 use crate::record::LogRecord;
@@ -94,7 +93,7 @@ impl QueueListener {
     pub(crate) fn give_up(&self) {
         for cancel in &self.cancels {
             // A function of the user's that panics must not keep the others from being called.
-            if catch_unwind(AssertUnwindSafe(cancel)).is_err() {
+            if quietly(cancel).is_none() {
                 self.queue.ledger().panicked();
             }
         }

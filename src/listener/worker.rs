@@ -153,7 +153,8 @@ impl Worker {
             if left.is_zero() {
                 return;
             }
-            self.queue.nap(self.seat, left);
+            let lacking = self.batch.records() - self.records.len();
+            self.queue.nap_until_there_are(lacking, self.seat, left);
             self.take();
         }
     }
@@ -318,7 +319,7 @@ impl Worker {
 }
 
 /// Runs code of the user's; `None` if it panics.
-fn quietly<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> Option<T> {
     // What a panic left behind may panic itself when it is dropped.
     catch_unwind(AssertUnwindSafe(run)).map_err(std::mem::forget).ok()
 }

@@ -88,8 +88,8 @@ impl Queue {
         }
         let size = record.size();
         let reserved = self.budget.reserve(size).or_else(|no_room| self.make_room(size, no_room));
-        let over_half = match reserved {
-            Ok(over_half) => over_half,
+        let alarm = match reserved {
+            Ok(alarm) => alarm,
             Err(reason) => {
                 self.ledger.drop_at_door(reason);
                 // A listener may be asleep over an empty queue where a record is too large for it; somebody has to say so.
@@ -106,7 +106,7 @@ impl Queue {
         }
         // The channel has no bound of its own, and lives as long as we do: it takes everything.
         let _ = self.sender.send(record);
-        self.wake.record_added(over_half);
+        self.wake.record_added(alarm);
     }
 
     fn make_room(&self, size: usize, no_room: NoRoom) -> Result<bool, DropReason> {
@@ -115,7 +115,7 @@ impl Queue {
             Overflow::DropNewest => Err(reason(no_room)),
             Overflow::DropOldest => loop {
                 match self.budget.reserve(size) {
-                    Ok(over_half) => return Ok(over_half),
+                    Ok(alarm) => return Ok(alarm),
                     Err(_) => self.drop_oldest(),
                 }
             },
@@ -127,7 +127,7 @@ impl Queue {
                     Err(_) if self.closing.began() => Some(Err(DropReason::Closed)),
                     Err(no_room) if deadline <= Instant::now() => Some(Err(reason(no_room))),
                     Err(_) => None,
-                    Ok(over_half) => Some(Ok(over_half)),
+                    Ok(alarm) => Some(Ok(alarm)),
                 })
             }
         }
@@ -200,6 +200,12 @@ impl Queue {
     /// Waits a while for records, or for a flush or a close.
     pub(crate) fn nap(&self, seat: usize, at_most: Duration) {
         self.wake.nap(seat, at_most);
+    }
+
+    /// Waits until there are so many records, or for a flush or a close; but no longer than `at_most`.
+    pub(crate) fn nap_until_there_are(&self, records: usize, seat: usize, at_most: Duration) {
+        self.wake.nap_if(seat, at_most, || !self.budget.set_alarm(Some(records)));
+        self.budget.set_alarm(None);
     }
 
     /// Waits for a record, a flush or a close.

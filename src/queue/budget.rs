@@ -15,6 +15,8 @@ pub(crate) const MAX_BYTES: usize = if usize::BITS > 39 { 1 << 39 } else { usize
 #[derive(Debug)]
 pub(super) struct Budget {
     used: AtomicU64,
+    /// How many records are a reason to end a listener's nap: more than half of all, or what it lacks for a full batch.
+    alarm: AtomicU64,
     max_records: u64,
     max_bytes: u64,
 }
@@ -33,10 +35,20 @@ pub(super) enum NoRoom {
 impl Budget {
     pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
         debug_assert!(max_records <= MAX_RECORDS && max_bytes <= MAX_BYTES);
-        Self { used: AtomicU64::new(0), max_records: max_records as u64, max_bytes: max_bytes as u64 }
+        let (max_records, max_bytes) = (max_records as u64, max_bytes as u64);
+        Self { used: AtomicU64::new(0), alarm: AtomicU64::new(max_records / 2 + 1), max_records, max_bytes }
     }
 
-    /// Takes room for one record of `size` bytes; says whether the queue is over half full with it.
+    /// Has so many records in the queue be a reason to end a nap, where that is sooner than usual; says whether there are
+    /// as many already. `None` for the usual: over half of what there is room for.
+    pub(super) fn set_alarm(&self, records: Option<usize>) -> bool {
+        let usual = self.max_records / 2 + 1;
+        let alarm = records.map_or(usual, |records| usual.min(records as u64));
+        self.alarm.store(alarm, Ordering::SeqCst);
+        self.used.load(Ordering::SeqCst) >> BYTE_BITS >= alarm
+    }
+
+    /// Takes room for one record of `size` bytes; says whether that is a reason to end a listener's nap.
     pub(super) fn reserve(&self, size: usize) -> Result<bool, NoRoom> {
         let size = size as u64;
         if size > self.max_bytes {
@@ -55,7 +67,7 @@ impl Budget {
             }
             let taken = used + ONE_RECORD + size;
             match self.used.compare_exchange_weak(used, taken, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return Ok(records > self.max_records / 2 || bytes > self.max_bytes / 2),
+                Ok(_) => return Ok(records >= self.alarm.load(Ordering::SeqCst) || bytes > self.max_bytes / 2),
                 Err(now) => used = now,
             }
         }
@@ -82,6 +94,21 @@ mod tests {
         assert_eq!(budget.reserve(0), Err(NoRoom::Records));
         budget.release(2, 100);
         assert_eq!(budget.reserve(0), Ok(false));
+    }
+
+    #[test]
+    fn the_alarm_is_half_of_the_room_unless_set_lower() {
+        let budget = Budget::new(10, 1000);
+        assert!(!budget.set_alarm(Some(2)));
+        assert_eq!(budget.reserve(1), Ok(false));
+        assert_eq!(budget.reserve(1), Ok(true));
+        assert!(budget.set_alarm(Some(2)));
+        assert!(!budget.set_alarm(Some(100)));
+        assert!(!budget.set_alarm(None));
+        for _ in 2..5 {
+            assert_eq!(budget.reserve(1), Ok(false));
+        }
+        assert_eq!(budget.reserve(1), Ok(true), "more than half");
     }
 
     #[test]

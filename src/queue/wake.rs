@@ -4,7 +4,7 @@
 //! sleep while records keep coming: it naps, and looks into the queue again by itself. Only after a quiet spell does it
 //! go to sleep, and then the next record wakes it.
 //!
-//! | state | what the listener does | a record wakes it | a record over half the room | flush, stop |
+//! | state | what the listener does | a record wakes it | one too many to wait for | flush, stop |
 //! |---|---|---|---|---|
 //! | awake | works, or waits to try again | no | no | ends a wait |
 //! | napping | comes back within milliseconds | no | yes | yes |
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
-use crate::sync::{AtomicU8, Ordering, Thread, park, park_timeout};
+use crate::sync::{AtomicU8, Ordering, Thread, fence, park, park_timeout};
 
 const AWAKE: u8 = 0;
 const NAPPING: u8 = 1;
@@ -48,14 +48,18 @@ impl Wake {
     pub(crate) fn attach(&self, seat: usize, listener: Thread) {
         // Each seat is given once.
         let _ = self.seats[seat].listener.set(listener);
+        // The thread looks next at what is asked of it. Whoever asks and then finds nobody here has asked before that:
+        // one of the two fences comes first.
+        fence(Ordering::SeqCst);
     }
 
-    /// A record was put into the queue. Says whether that took a wake-up.
-    pub(crate) fn record_added(&self, over_half: bool) -> bool {
+    /// A record was put into the queue: one of so many that a nap has to end, if it is an `alarm` (half of the room is
+    /// taken, or a batch is full). Says whether that took a wake-up.
+    pub(crate) fn record_added(&self, alarm: bool) -> bool {
         let mut asleep = None;
         for seat in &self.seats {
             match seat.state.load(Ordering::Relaxed) {
-                NAPPING if over_half => return seat.wake_from(NAPPING),
+                NAPPING if alarm => return seat.wake_from(NAPPING),
                 NAPPING => return false,
                 ASLEEP => asleep = asleep.or(Some(seat)),
                 _ => {}
@@ -66,14 +70,22 @@ impl Wake {
 
     /// Ends whatever wait the listeners are in, or their next one.
     pub(crate) fn interrupt(&self) {
+        fence(Ordering::SeqCst);
         self.seats.iter().for_each(Seat::unpark);
     }
 
     /// On the listener's thread: comes back after `at_most`, unless somebody ends the nap.
     pub(crate) fn nap(&self, seat: usize, at_most: Duration) {
+        self.nap_if(seat, at_most, || true);
+    }
+
+    /// The same, if there is `nothing_to_do` once others can see it napping.
+    pub(crate) fn nap_if(&self, seat: usize, at_most: Duration, nothing_to_do: impl FnOnce() -> bool) {
         let state = &self.seats[seat].state;
-        state.store(NAPPING, Ordering::Relaxed);
-        park_timeout(at_most);
+        state.store(NAPPING, Ordering::SeqCst);
+        if nothing_to_do() {
+            park_timeout(at_most);
+        }
         state.store(AWAKE, Ordering::Relaxed);
     }
 

@@ -33,7 +33,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("flume", &["queue/bounded.rs"]),
     ("ureq", &["http/"]),
     ("form_urlencoded", &["http/urlencode.rs"]),
-    ("percent_encoding", &["http/endpoint.rs"]),
+    ("percent_encoding", &["http/endpoint.rs", "http/reason.rs"]),
     ("rustls", &["http/classes.rs", "http/tls.rs"]),
     ("flate2", &["http/body.rs"]),
     ("itoa", &["fields/default.rs", "value.rs"]),

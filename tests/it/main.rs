@@ -1,5 +1,6 @@
 //! Behaviour, against a web server of our own and against Python.
 
+mod batches;
 mod corpus;
 mod deliver;
 mod faults;
@@ -9,5 +10,7 @@ mod panics;
 mod payload;
 mod property;
 mod queue;
+mod regressions;
 #[cfg(feature = "rustls")]
 mod tls;
+mod workers;

@@ -1,0 +1,85 @@
+//! What a server says about why it refuses, fit for a line in an error message.
+
+use std::fmt::Write as _;
+
+use percent_encoding::percent_decode_str;
+use ureq::http::Uri;
+
+/// How much of a refusal's body is looked at.
+const MAX_BYTES: usize = 4096;
+/// How much of it is worth telling.
+const MAX_CHARACTERS: usize = 200;
+/// Parts of a URL that are shorter are no secrets, but may well be words.
+const MIN_SECRET: usize = 4;
+
+/// The beginning of a refusal's body.
+#[derive(Default)]
+pub(super) struct Reason(Vec<u8>);
+
+impl Reason {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let room = MAX_BYTES - self.0.len();
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Its text, or nothing. Where it repeats the path or the query of `uri`, or a part of them, that is hidden: they may
+    /// be as good as a password.
+    pub(super) fn without_secrets_of(&self, uri: &Uri) -> String {
+        let mut text = String::from_utf8_lossy(&self.0).into_owned();
+        for secret in secrets_of(uri) {
+            text = text.replace(&secret, "***");
+        }
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What moves a terminal's cursor, or ends a line, has no place in a message.
+        let shown = line.chars().take(MAX_CHARACTERS);
+        let shown = shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        let mut reason = String::new();
+        for character in shown {
+            // Writing to a String does not fail.
+            let _ = if reason.is_empty() { write!(reason, ": {character}") } else { reason.write_char(character) };
+        }
+        reason
+    }
+}
+
+/// Path and query, their parts, and all of these percent-decoded: longest first, so that no part is hidden before the
+/// whole.
+fn secrets_of(uri: &Uri) -> Vec<String> {
+    let (path, query) = (uri.path(), uri.query().unwrap_or_default());
+    let whole = uri.path_and_query().map_or("", |whole| whole.as_str());
+    let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    let parts = [whole, path, query].into_iter().chain(path.split('/')).chain(values);
+    let mut secrets: Vec<_> =
+        parts.flat_map(|part| [part.to_owned(), percent_decode_str(part).decode_utf8_lossy().into_owned()]).collect();
+    secrets.retain(|secret| secret.len() >= MIN_SECRET);
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &[u8], uri: &'static str) -> String {
+        let mut reason = Reason::default();
+        reason.add(body);
+        reason.without_secrets_of(&Uri::from_static(uri))
+    }
+
+    #[test]
+    fn one_short_line() {
+        assert_eq!(told(b"", "http://h/"), "");
+        assert_eq!(told(b" no\r\n such\x1b[31m field", "http://h/"), ": no such\u{fffd}[31m field");
+        assert_eq!(told(&[b'x'; 10_000], "http://h/").len(), 202);
+    }
+
+    #[test]
+    fn what_a_url_may_keep_secret_is_hidden() {
+        let hook = "http://h/hook/s3cret?token=t0ken";
+        let body = b"POST /hook/s3cret: token=t0ken is too much for /hook/s3cret?token=t0ken";
+        assert_eq!(told(body, hook), ": POST ***: *** is too much for ***");
+        assert_eq!(told(b"no such token: t0ken, s3cret", hook), ": no such token: ***, ***");
+        assert_eq!(told(b"s 3cret", "http://h/s%203cret"), ": ***");
+        assert_eq!(told(b"/log", "http://h/"), ": /log");
+    }
+}

@@ -1,0 +1,96 @@
+//! What a log call costs its caller in allocations: none for a literal message with a static target, one for any other.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use allocation_counter::measure;
+use log::{info, warn};
+use logpost::{EmitError, Guard, Handler, LogRecord, Logger};
+use logpost_test_support::LONG;
+
+const CALLS: u64 = 1000;
+
+/// Keeps its first record until the test lets go of it, so that the others have to wait in the queue.
+struct Gate(Option<mpsc::Receiver<()>>);
+
+impl Handler for Gate {
+    fn emit(&mut self, _: &[LogRecord]) -> Result<(), EmitError> {
+        if let Some(released) = self.0.take() {
+            let _ = released.recv();
+        }
+        Ok(())
+    }
+}
+
+/// A logger whose queue has had more records in it than any test here puts into it, and is empty again.
+fn warmed_up() -> (Logger, Guard) {
+    let (release, released) = mpsc::channel();
+    let (logger, guard) =
+        logpost::builder().handler(Gate(Some(released))).flush_timeout(Duration::ZERO).build().unwrap();
+    for number in 0..16 * CALLS {
+        info!(logger: logger, key = number; "warm-up {number}");
+    }
+    drop(release);
+    guard.flush(LONG).unwrap();
+    (logger, guard)
+}
+
+/// The most allocations that one of many calls made on this thread, having been called before.
+fn most(mut call: impl FnMut()) -> u64 {
+    call();
+    (0..CALLS).map(|_| measure(&mut call).count_total).max().unwrap_or_default()
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(most(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn a_literal_message_with_a_static_target_allocates_nothing() {
+    let (logger, guard) = warmed_up();
+    assert_eq!(most(|| info!(logger: logger, "hello")), 0);
+    assert_eq!(most(|| warn!(logger: logger, "a literal with braces {{}} and \u{fc}")), 0);
+    assert_eq!(most(|| info!(logger: logger, "")), 0);
+    guard.flush(LONG).unwrap();
+    assert_eq!(guard.stats().dropped.total(), 0);
+}
+
+#[test]
+fn any_other_record_allocates_once() {
+    let (logger, guard) = warmed_up();
+    let (number, text, target) = (17, "text".repeat(100), "app::audit".to_owned());
+    assert_eq!(most(|| info!(logger: logger, "number {number}, {text:?}")), 1);
+    assert_eq!(most(|| info!(logger: logger, "{number:>200}")), 1);
+    assert_eq!(most(|| info!(logger: logger, order = number, customer = text.as_str(), ok = true; "literal")), 1);
+    assert_eq!(most(|| info!(logger: logger, order = number, name:? = text; "formatted {text}")), 1);
+    assert!(most(|| info!(logger: logger, target: "static", "literal")) <= 1);
+    assert_eq!(most(|| info!(logger: logger, target: &target, "literal")), 1);
+    guard.flush(LONG).unwrap();
+    assert_eq!(guard.stats().dropped.total(), 0);
+}
+
+#[test]
+fn a_record_that_goes_nowhere_allocates_nothing() {
+    let (logger, guard) = warmed_up();
+    let text = "text".to_owned();
+    assert_eq!(most(|| log::trace!(logger: logger, key = text.as_str(); "{text}")), 0);
+    guard.stop(LONG);
+    assert_eq!(most(|| info!(logger: logger, "too late")), 0);
+}
+
+#[test]
+fn every_thread_pays_no_more_than_the_first() {
+    let (logger, guard) = warmed_up();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                assert_eq!(most(|| info!(logger: logger, "hello")), 0);
+                let number = 17;
+                assert_eq!(most(|| info!(logger: logger, key = number; "hello {number}")), 1);
+            });
+        }
+    });
+    guard.flush(LONG).unwrap();
+}

@@ -1,0 +1,95 @@
+//! A process forked off one that logs: it has no listener, delivers nothing, and waits for nothing; its parent goes on.
+//!
+//! Forked on the main thread with nothing else running but the listener, so without libtest's own threads.
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::a_forked_child_waits_for_nothing_and_its_parent_delivers_everything();
+    linux::children_of_a_busy_parent_come_back();
+    println!("fork: ok");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::process::exit;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use fork::{Fork, fork, waitpid_nohang};
+    use log::{Log, info};
+    use logpost::{HttpHandler, Stats};
+    use logpost_test_support::{LONG, Server, wait_until};
+
+    /// What a child ends with that found all as it should be.
+    const GOOD: i32 = 7;
+
+    /// Runs this in a child, which ends with `GOOD` if it returns true; that is what the raw wait status says.
+    fn in_child(work: impl FnOnce() -> bool) {
+        match fork().expect("a process") {
+            Fork::Child => exit(if work() { GOOD } else { 1 }),
+            Fork::Parent(child) => {
+                let mut status = None;
+                wait_until("the child ends", || {
+                    status = waitpid_nohang(child).expect("a child of ours");
+                    status.is_some()
+                });
+                assert_eq!(status, Some(GOOD << 8), "the child's wait status");
+            }
+        }
+    }
+
+    pub(super) fn a_forked_child_waits_for_nothing_and_its_parent_delivers_everything() {
+        let server = Server::start();
+        let handler = HttpHandler::new(server.url()).unwrap();
+        let guard = logpost::builder().handler(handler).flush_timeout(LONG).init().unwrap();
+        info!("before");
+        guard.flush(LONG).unwrap();
+        let began = Instant::now();
+        in_child(|| {
+            info!("of the child");
+            let error = guard.flush(LONG).unwrap_err();
+            log::logger().flush();
+            // Its end flushes too, and must not wait either.
+            error.pending() == 0
+                && error.to_string().contains("forked")
+                && guard.stop(LONG) == Stats::default()
+                && began.elapsed() < LONG / 2
+        });
+        assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+        info!("after");
+        guard.flush(LONG).unwrap();
+        assert_eq!(server.messages(), ["before", "after"]);
+        let stats = guard.stats();
+        assert_eq!((stats.accepted, stats.delivered, stats.dropped.total()), (2, 2, 0), "{stats}");
+    }
+
+    /// A thread that does not exist in the child may have held any lock: a flush there must not touch one.
+    pub(super) fn children_of_a_busy_parent_come_back() {
+        let server = Server::start();
+        let handler = HttpHandler::new(server.url()).unwrap();
+        let (logger, guard) = logpost::builder().handler(handler).flush_timeout(LONG).build().unwrap();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        info!(logger: logger, "busy");
+                    }
+                });
+            }
+            for _ in 0..100 {
+                in_child(|| {
+                    logger.flush();
+                    let flushed = guard.flush(Duration::MAX);
+                    flushed.is_err() && guard.stop(Duration::MAX) == Stats::default()
+                });
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        guard.stop(Duration::ZERO);
+    }
+}
