@@ -204,6 +204,7 @@ mod global;
 mod guard;
 mod handler;
 mod http;
+mod ledger;
 mod listener;
 mod logger;
 mod process;

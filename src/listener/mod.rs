@@ -18,9 +18,9 @@ pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER, R
 
 use self::worker::{Shared, Worker, quietly};
 use crate::handler::{Cancel, Handler};
+use crate::ledger::Outcome;
 use crate::queue::Queue;
 use crate::record::LogRecord;
-use crate::stats::Outcome;
 use crate::sync::{Condvar, Mutex, lock};
 
 /// Whether a record may arrive twice, or rather not at all, where an answer was lost.

@@ -13,9 +13,9 @@ use super::retry::Backoff;
 use super::{Delivery, Policy};
 use crate::clock::after;
 use crate::handler::{Batch, EmitError, ErrorClass, Handler};
+use crate::ledger::Outcome;
 use crate::queue::{Queue, Signals, mark_listener_thread};
 use crate::record::LogRecord;
-use crate::stats::Outcome;
 use crate::sync::{Mutex, lock};
 
 /// After so many refusals of single records with nothing delivered between them, it is more likely that the destination

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::budget::{Budget, NoRoom};
 use super::wake::Wake;
 use crate::clock::after;
+use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::record::LogRecord;
-use crate::stats::{DropReason, Ledger, Outcome};
 use crate::sync::{Condvar, Mutex, current_thread, lock};
 
 /// Records that may wait in a queue, unless [`Pipeline::capacity`](crate::Pipeline::capacity) says otherwise.
