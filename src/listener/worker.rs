@@ -157,6 +157,8 @@ impl Worker {
             self.queue.nap_until_there_are(lacking, self.seat, left);
             self.take();
         }
+        // What a flush was called for may have come after the last look.
+        self.take();
     }
 
     /// Delivers the batch, in order: portion by portion as the handler takes them, and part by part where one is refused
