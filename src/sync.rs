@@ -1,4 +1,4 @@
-//! Locks, atomics and waiting: the standard library's, or those of a model checker that tries every interleaving.
+//! Locks, atomics and waiting: the standard library's, or those of a model checker that tries their interleavings.
 
 use std::sync::PoisonError;
 

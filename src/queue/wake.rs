@@ -13,7 +13,7 @@
 //! No wake-up is lost, for two reasons. The listener says "asleep" *before* it looks into the queue for the last time,
 //! and a producer looks at the state *after* it has put its record in; both go through the queue's lock, so whoever
 //! comes second sees what the other did. And `unpark` leaves a token: it ends a `park` that has yet to begin.
-//! (A model checker has tried every interleaving: see the end of this file.)
+//! (A model checker tries the interleavings: see the end of this file.)
 
 use std::time::{Duration, Instant};
 
@@ -205,7 +205,7 @@ mod tests {
     }
 }
 
-/// Every interleaving, by a model checker: `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
+/// Interleavings, by a model checker: `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
