@@ -215,6 +215,7 @@ mod stats;
 mod sync;
 mod testing;
 mod value;
+mod wall_clock;
 
 pub use builder::{Builder, Pipeline};
 pub use error::{Error, FlushError};
@@ -229,7 +230,7 @@ pub use http::{
 };
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
-pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};
+pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_PREALLOCATED, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 pub use stats::{Dropped, LastError, State, Stats};
 pub use testing::CaptureHandler;

@@ -17,6 +17,7 @@ use crate::ledger::Outcome;
 use crate::queue::{Queue, Signals, mark_listener_thread};
 use crate::record::LogRecord;
 use crate::sync::{Mutex, lock};
+use crate::wall_clock;
 
 /// After so many refusals of single records with nothing delivered between them, it is more likely that the destination
 /// is broken than that all records are: each further refusal has to wait out the backoff.
@@ -112,6 +113,8 @@ impl Worker {
             self.linger();
             self.parts.push(0..self.records.len());
             self.deliver();
+            // Not before the first delivery, which the whole of a short program may be waiting for.
+            wall_clock::calibrate();
             self.tell_losses();
         } else if signals.give_up_at.is_none() {
             // What was flushed has been taken, by this listener or another.

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use log::Record;
+
 use super::budget::{Budget, NoRoom};
 use super::wake::Wake;
 use crate::clock::after;
@@ -20,6 +22,9 @@ pub const DEFAULT_CAPACITY: usize = 65_536;
 /// Bytes that waiting records may take, unless [`Pipeline::capacity_bytes`](crate::Pipeline::capacity_bytes) says
 /// otherwise: 32 MiB.
 pub const DEFAULT_CAPACITY_BYTES: usize = 32 * 1024 * 1024;
+/// Records that a queue has memory for from the beginning, unless
+/// [`Pipeline::preallocate`](crate::Pipeline::preallocate) says otherwise: 2.4 MiB.
+pub const DEFAULT_PREALLOCATED: usize = 16_384;
 
 /// What happens to a record that finds the queue full.
 ///
@@ -42,6 +47,18 @@ pub(crate) struct Limits {
     pub(crate) records: usize,
     pub(crate) bytes: usize,
     pub(crate) overflow: Overflow,
+    pub(crate) preallocated: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            records: DEFAULT_CAPACITY,
+            bytes: DEFAULT_CAPACITY_BYTES,
+            overflow: Overflow::default(),
+            preallocated: DEFAULT_PREALLOCATED,
+        }
+    }
 }
 
 /// Records on their way from any number of threads to one listener.
@@ -64,6 +81,12 @@ impl Queue {
     /// An empty queue for so many listeners.
     pub(crate) fn new(limits: Limits, listeners: usize) -> Self {
         let (sender, receiver) = flume::unbounded();
+        // The channel keeps the memory that it once had. A page that is written to for the first time costs more than all
+        // the rest of a log call, and a burst has one for every 27 records.
+        let nothing = LogRecord::from(&Record::builder().build());
+        let room = limits.records.min(limits.bytes / nothing.size());
+        (0..limits.preallocated.min(room)).for_each(|_| drop(sender.send(nothing.clone())));
+        receiver.try_iter().for_each(drop);
         Self {
             sender,
             receiver,

@@ -2,38 +2,28 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, Record, kv};
 
 use super::site::Site;
+use super::text::{Ends, Part, Text};
 use super::thread::Thread;
 use super::{Has, LogRecord};
+use crate::wall_clock;
 use crate::value::ValueKind;
-
-/// Where each part of a record's text ends. Each begins where the one before it ends, and is empty if the record has no
-/// such part: the message, the target, the module path, the file, the pairs, and behind them the index of the pairs.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Ends {
-    pub(super) message: u32,
-    pub(super) target: u32,
-    pub(super) module_path: u32,
-    pub(super) file: u32,
-    pub(super) pairs: u32,
-}
 
 impl LogRecord {
     /// Captures `record`, keeping at most `max_message_bytes` of its message.
     pub(crate) fn capture(record: &Record<'_>, max_message_bytes: usize) -> Self {
         // A `Display` that logs comes here a second time, and finds the buffer in use; a thread-local's destructor that
         // logs finds it gone. Both get a buffer of their own.
-        thread_local!(static SCRATCH: RefCell<Writer> = RefCell::default());
+        thread_local!(static SCRATCH: RefCell<Writer> = const { RefCell::new(Writer::new()) });
         let shared = SCRATCH.try_with(|scratch| {
             let mut writer = scratch.try_borrow_mut().ok()?;
             writer.clear();
             Some(writer.record(record, max_message_bytes))
         });
-        shared.ok().flatten().unwrap_or_else(|| Writer::default().record(record, max_message_bytes))
+        shared.ok().flatten().unwrap_or_else(|| Writer::new().record(record, max_message_bytes))
     }
 }
 
@@ -41,81 +31,101 @@ impl LogRecord {
 const KEPT: usize = 16 * 1024;
 
 /// Lays out the texts of one record, one behind the other, in storage that serves the next record too.
-#[derive(Default)]
 struct Writer {
     buffer: String,
     index: String,
+    ends: Ends,
 }
 
 impl Writer {
+    const fn new() -> Self {
+        Self { buffer: String::new(), index: String::new(), ends: [0; _] }
+    }
+
     fn clear(&mut self) {
         for text in [&mut self.buffer, &mut self.index] {
             text.clear();
-            text.shrink_to(KEPT);
+            if text.capacity() > KEPT {
+                text.shrink_to(KEPT);
+            }
         }
     }
 
     fn record(&mut self, record: &Record<'_>, max_message_bytes: usize) -> LogRecord {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut ends = Ends::default();
-        let (literal, cut_from) = self.message(record, max_message_bytes);
-        ends.message = self.position();
+        let created = wall_clock::now();
+        let (literal, cut_from) = self.message(record.args(), max_message_bytes);
+        self.end(Part::Message);
+        let (thread, thread_name) = Thread::with_current(|thread| {
+            self.own(thread.name.as_deref());
+            (thread.number, thread.name.is_some())
+        })
+        .unwrap_or_default();
+        self.end(Part::ThreadName);
         let site = Site::of(record.file_static(), record.module_path_static());
-        let has = Has {
-            line: record.line().is_some(),
-            target: site.module_path != Some(record.target()),
-            module_path: site.module_path.is_none() && record.module_path().is_some(),
-            file: site.file.is_none() && record.file().is_some(),
-        };
-        ends.target = self.own(has.target.then_some(record.target()));
-        ends.module_path = self.own(record.module_path().filter(|_| has.module_path));
-        ends.file = self.own(record.file().filter(|_| has.file));
-        ends.pairs = self.pairs(&record.key_values(), cut_from);
+        let target = Some(record.target()).filter(|&target| site.module_path != Some(target));
+        self.own(target);
+        self.end(Part::Target);
+        let module_path = record.module_path().filter(|_| site.module_path.is_none());
+        self.own(module_path);
+        self.end(Part::ModulePath);
+        let file = record.file().filter(|_| site.file.is_none());
+        self.own(file);
+        self.end(Part::File);
+        self.pairs(&record.key_values(), cut_from);
+        self.end(Part::Pairs);
         self.buffer.push_str(&self.index);
         LogRecord {
-            text: self.buffer.as_str().into(),
+            text: Text::new(&self.buffer, self.ends),
             literal,
             site,
-            thread: Thread::current(),
-            created: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            thread,
+            created,
             sequence: 0,
-            ends,
             line: record.line().unwrap_or_default(),
-            has,
+            has: Has {
+                line: record.line().is_some(),
+                thread_name,
+                target: target.is_some(),
+                module_path: module_path.is_some(),
+                file: file.is_some(),
+            },
             level: record.level() as u8 - Level::Error as u8,
         }
     }
 
     /// The message if it is static, and its whole length where it had to be cut.
-    fn message(&mut self, record: &Record<'_>, limit: usize) -> (Option<&'static str>, Option<usize>) {
-        if let Some(literal) = record.args().as_str() {
+    fn message(&mut self, message: &fmt::Arguments<'_>, limit: usize) -> (Option<&'static str>, Option<usize>) {
+        if let Some(literal) = message.as_str() {
             let kept = floor_char_boundary(literal, limit);
             return (Some(&literal[..kept]), (kept < literal.len()).then_some(literal.len()));
         }
-        let whole = self.display(record.args(), limit);
+        let whole = self.display(message, limit);
         (None, (self.buffer.len() < whole).then_some(whole))
     }
 
-    fn own(&mut self, text: Option<&str>) -> u32 {
+    fn own(&mut self, text: Option<&str>) {
         if let Some(text) = text {
-            self.display(&text, usize::MAX);
+            Capped::new(&mut self.buffer, usize::MAX).push(text);
         }
-        self.position()
+    }
+
+    /// What was written last was the end of this part.
+    fn end(&mut self, part: Part) {
+        self.ends[part as usize] = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
     }
 
     /// Writes the pairs, and the index of their kinds and lengths.
-    fn pairs(&mut self, source: &dyn kv::Source, cut_from: Option<usize>) -> u32 {
+    fn pairs(&mut self, source: &dyn kv::Source, cut_from: Option<usize>) {
         if let Some(whole) = cut_from {
             self.pair("truncated", &whole, ValueKind::Number);
         }
         // Our visitor never fails; a source of the user's that does has said all it could.
         let _ = source.visit(&mut PairVisitor(self));
-        self.position()
     }
 
     fn pair(&mut self, key: &str, value: &dyn fmt::Display, kind: ValueKind) {
         let start = self.buffer.len();
-        self.display(&key, usize::MAX);
+        self.own(Some(key));
         let middle = self.buffer.len();
         self.display(value, usize::MAX);
         let (key, value) = (middle - start, self.buffer.len() - middle);
@@ -125,19 +135,12 @@ impl Writer {
 
     /// Writes what `value` displays, at most `limit` bytes of it; returns how many there were.
     fn display(&mut self, value: &dyn fmt::Display, limit: usize) -> usize {
-        let start = self.buffer.len();
-        // Offsets are 32 bits wide. The room left for the index is far more than any real call needs.
-        let end = start.saturating_add(limit).min(u32::MAX as usize / 2);
-        let mut capped = Capped { buffer: &mut self.buffer, end, whole: 0 };
+        let mut capped = Capped::new(&mut self.buffer, limit);
         if write!(capped, "{value}").is_err() {
             // `format!` would panic here. Whoever reads the log should see that something is missing.
-            let _ = capped.write_str(" [a Display implementation returned an error]");
+            capped.push(" [a Display implementation returned an error]");
         }
         capped.whole
-    }
-
-    fn position(&self) -> u32 {
-        u32::try_from(self.buffer.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -148,16 +151,30 @@ struct Capped<'a> {
     whole: usize,
 }
 
-impl fmt::Write for Capped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl<'a> Capped<'a> {
+    /// Writes at most `limit` bytes.
+    fn new(buffer: &'a mut String, limit: usize) -> Self {
+        // Offsets are 32 bits wide. The room left for the index is far more than any real call needs.
+        let end = buffer.len().saturating_add(limit).min(u32::MAX as usize / 2);
+        Self { buffer, end, whole: 0 }
+    }
+
+    fn push(&mut self, text: &str) {
         self.whole += text.len();
         let room = self.end.saturating_sub(self.buffer.len());
-        let kept = floor_char_boundary(text, room);
-        self.buffer.push_str(&text[..kept]);
-        if kept < text.len() {
+        if text.len() <= room {
+            self.buffer.push_str(text);
+        } else {
+            self.buffer.push_str(&text[..floor_char_boundary(text, room)]);
             // Nothing may follow a cut, even if it would fit.
             self.end = self.buffer.len();
         }
+    }
+}
+
+impl fmt::Write for Capped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text);
         Ok(())
     }
 }

@@ -1,18 +1,18 @@
-//! A `log::Record` made owned on the caller's thread, in one small allocation.
+//! A `log::Record` made owned on the caller's thread, without an allocation if its text is short.
 
 mod capture;
 mod site;
+mod text;
 mod thread;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::{Level, Record};
 
-use self::capture::{Ends, kind_of_letter};
+use self::capture::kind_of_letter;
 use self::site::Site;
-use self::thread::Thread;
+use self::text::{Part, Text};
 use crate::value::Value;
 
 /// Bytes of a message that are kept; the rest is cut off, and the record then says so in a field `truncated`.
@@ -22,7 +22,7 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 ///
 /// It is Python's `LogRecord`: the message is already formatted, the time is that of the call, and the thread is the
 /// caller's. Strings that live for ever (a literal message, `file!()`, `module_path!()`) are not copied; all the others
-/// share one allocation.
+/// are kept inside the record if they are short, else in one allocation.
 ///
 /// ```
 /// let record = log::Record::builder().args(format_args!("hello")).level(log::Level::Warn).target("app").build();
@@ -31,17 +31,17 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// ```
 #[derive(Clone)]
 pub struct LogRecord {
-    /// Every text that is not static, one behind the other: see [`Ends`].
-    text: Box<str>,
+    /// Every text that is not static.
+    text: Text,
     /// A message that is static.
     literal: Option<&'static str>,
     site: &'static Site,
-    thread: Option<Arc<Thread>>,
+    /// The thread's number; 0 where it was already being torn down.
+    thread: u64,
     /// Nanoseconds since the epoch.
     created: u64,
     /// Its number in the queue, from 1; 0 for a record that has not been in one.
     sequence: u64,
-    ends: Ends,
     line: u32,
     has: Has,
     level: u8,
@@ -49,9 +49,10 @@ pub struct LogRecord {
 
 /// What a record has that is neither there always, nor in its site.
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, in the four bytes there are for them")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, in bytes that would be padding")]
 struct Has {
     line: bool,
+    thread_name: bool,
     target: bool,
     module_path: bool,
     file: bool,
@@ -68,25 +69,22 @@ impl LogRecord {
 
     /// The target: the module path, unless the call named another (`log::info!(target: "audit", ..)`).
     pub fn target(&self) -> &str {
-        let own = || self.slice(self.ends.message, self.ends.target);
-        if self.has.target { own() } else { self.site.module_path.unwrap_or_default() }
+        if self.has.target { self.text.part(Part::Target) } else { self.site.module_path.unwrap_or_default() }
     }
 
     /// The formatted message.
     pub fn message(&self) -> &str {
-        self.literal.unwrap_or_else(|| self.slice(0, self.ends.message))
+        self.literal.unwrap_or_else(|| self.text.part(Part::Message))
     }
 
     /// The module path of the call.
     pub fn module_path(&self) -> Option<&str> {
-        let own = || self.slice(self.ends.target, self.ends.module_path);
-        self.site.module_path.or_else(|| self.has.module_path.then(own))
+        self.site.module_path.or_else(|| self.has.module_path.then(|| self.text.part(Part::ModulePath)))
     }
 
     /// The source file of the call, as rustc gives it.
     pub fn file(&self) -> Option<&str> {
-        let own = || self.slice(self.ends.module_path, self.ends.file);
-        self.site.file.or_else(|| self.has.file.then(own))
+        self.site.file.or_else(|| self.has.file.then(|| self.text.part(Part::File)))
     }
 
     /// The line of the call.
@@ -101,19 +99,18 @@ impl LogRecord {
 
     /// A number of the calling thread, unique in this process; absent where the thread was already being torn down.
     pub fn thread(&self) -> Option<u64> {
-        self.thread.as_ref().map(|thread| thread.number)
+        (self.thread > 0).then_some(self.thread)
     }
 
     /// The name of the calling thread, where it has one.
     pub fn thread_name(&self) -> Option<&str> {
-        self.thread.as_ref()?.name.as_deref()
+        self.has.thread_name.then(|| self.text.part(Part::ThreadName))
     }
 
     /// The key-values of the call, in its order; a key that was given twice comes twice.
     pub fn key_values(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
-        let mut rest = self.slice(self.ends.file, self.ends.pairs);
-        let index = self.text.get(self.ends.pairs as usize..).unwrap_or_default();
-        index.split_terminator(';').filter_map(move |entry| {
+        let mut rest = self.text.part(Part::Pairs);
+        self.text.part(Part::Index).split_terminator(';').filter_map(move |entry| {
             let (kind, lengths) = entry.split_at_checked(1)?;
             let (key, value) = lengths.split_once(',')?;
             let (key, after) = rest.split_at_checked(key.parse().ok()?)?;
@@ -145,11 +142,7 @@ impl LogRecord {
 
     /// Bytes of memory that the record takes.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + self.text.len()
-    }
-
-    fn slice(&self, start: u32, end: u32) -> &str {
-        self.text.get(start as usize..end as usize).unwrap_or_default()
+        size_of::<Self>() + self.text.allocated()
     }
 }
 
@@ -197,7 +190,7 @@ mod tests {
     fn a_literal_message_is_not_copied() {
         let record = record!(args(format_args!("hello")), module_path_static(Some("app")), target("app"));
         assert_eq!((record.message(), record.target()), ("hello", "app"));
-        assert!(record.text.is_empty());
+        assert_eq!(record.text.part(Part::Message), "");
     }
 
     #[test]
@@ -296,6 +289,6 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        assert!(size_of::<LogRecord>() <= 96, "{}", size_of::<LogRecord>());
+        assert!(size_of::<LogRecord>() <= 152, "{}", size_of::<LogRecord>());
     }
 }

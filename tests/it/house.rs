@@ -14,15 +14,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &[]),
     ("random", &[]),
     ("value", &[]),
+    ("wall_clock", &[]),
     ("stats", &[]),
     ("ledger", &["stats", "sync"]),
-    ("record", &["sync", "value"]),
+    ("record", &["sync", "value", "wall_clock"]),
     ("fields", &["process", "record", "value"]),
     ("handler", &["error", "record"]),
     ("http", &["clock", "error", "fields", "handler", "random", "record", "sync", "value"]),
     ("testing", &["handler", "record", "sync"]),
     ("queue", &["clock", "ledger", "record", "sync"]),
-    ("listener", &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync"]),
+    (
+        "listener",
+        &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync", "wall_clock"],
+    ),
     ("logger", &["clock", "error", "process", "queue", "record"]),
     ("guard", &["clock", "count", "error", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
@@ -41,6 +45,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
     ("fastrand", &["random.rs"]),
+    ("arrayvec", &["record/text.rs"]),
+    ("quanta", &["wall_clock.rs"]),
 ];
 
 fn source_files() -> BTreeMap<String, String> {
