@@ -6,9 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use log::Level;
 use once_cell::sync::Lazy;
 
-use super::{Fields, Plain};
+use super::{Fields, Form};
+use crate::form::Known;
 use crate::process;
-use crate::record::LogRecord;
+use crate::record::{LogRecord, file_name};
 use crate::value::{Value, ValueKind};
 
 /// Keys that an extra must not have: those of Python's record, sent or not, and the two that its formatters add.
@@ -80,13 +81,15 @@ pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     let since_epoch = record.created().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since_start = record.created().duration_since(*STARTED).unwrap_or_default();
     let Process { name, id } = &*PROCESS;
-    fields.push_text("name", Some(record.target()));
+    let (site, target_is_module_path) = record.site();
+    let known_target = site.module_path.as_ref().filter(|_| target_is_module_path);
+    fields.push_known("name", known_target, Some(record.target()));
     fields.push_text("msg", Some(record.message()));
     fields.push_plain("levelname", ValueKind::String, |text| text.push_str(level));
     fields.push_integer("levelno", Some(number));
-    fields.push_text("pathname", record.file());
-    fields.push_text("filename", record.file().map(file_name));
-    fields.push_text("module", record.module_path());
+    fields.push_known("pathname", site.file.as_ref(), record.file());
+    fields.push_known("filename", site.file_name.as_ref(), record.file().map(file_name));
+    fields.push_known("module", site.module_path.as_ref(), record.module_path());
     fields.push_integer("lineno", record.line().map(u64::from));
     fields.push_decimal("created", since_epoch.as_secs(), since_epoch.subsec_micros(), 6);
     fields.push_integer("msecs", Some(since_epoch.subsec_millis().into()));
@@ -94,7 +97,7 @@ pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     fields.push_decimal("relativeCreated", millis, since_start.subsec_micros() % 1000, 3);
     fields.push_integer("thread", record.thread());
     fields.push_text("threadName", record.thread_name());
-    fields.push_text("processName", name.as_deref());
+    fields.push_known("processName", name.as_ref(), None);
     fields.push_integer("process", Some((*id).into()));
 }
 
@@ -111,13 +114,13 @@ static STARTED: Lazy<SystemTime> = Lazy::new(SystemTime::now);
 /// The process, looked up once.
 struct Process {
     /// Python's name has no counterpart in Rust; the program's does the same service.
-    name: Option<String>,
+    name: Option<Known>,
     id: u32,
 }
 
 static PROCESS: Lazy<Process> = Lazy::new(|| {
     let path = std::env::current_exe().ok();
-    let name = path.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    let name = path.as_deref().and_then(Path::file_stem).map(|stem| Known::new(stem.to_string_lossy().into_owned()));
     Process { name, id: process::id() }
 });
 
@@ -142,8 +145,15 @@ fn python_level(level: Level) -> (&'static str, u64) {
 impl Fields {
     fn push_text(&mut self, key: &'static str, value: Option<&str>) {
         if let Some(value) = value {
-            self.add(&[key], ValueKind::String, Plain::Key, |text| text.push_str(value));
+            self.add(&[key], ValueKind::String, Form::PlainKey, |text| text.push_str(value));
         }
+    }
+
+    /// The known text, if there is one, else the other.
+    fn push_known(&mut self, key: &'static str, known: Option<&'static Known>, other: Option<&str>) {
+        let Some(Known { text, form }) = known else { return self.push_text(key, other) };
+        let form = form.as_deref().map_or(Form::Plain, Form::Known);
+        self.add(&[key], ValueKind::String, form, |all| all.push_str(text));
     }
 
     fn push_integer(&mut self, key: &'static str, value: Option<u64>) {
@@ -165,7 +175,7 @@ impl Fields {
     }
 
     fn push_plain(&mut self, key: &'static str, kind: ValueKind, append_value: impl FnOnce(&mut String)) {
-        self.add(&[key], kind, Plain::KeyAndValue, append_value);
+        self.add(&[key], kind, Form::Plain, append_value);
     }
 
     /// Adds a field that the core fields must not be confused with: where its key is one of theirs, or one that Python
@@ -173,13 +183,8 @@ impl Fields {
     pub(crate) fn push_extra(&mut self, key: &str, value: Value<'_>) {
         let reserved = RESERVED.contains(&key);
         let key: &[&str] = if reserved { &["extra_", key] } else { &[key] };
-        self.add(key, value.kind(), Plain::Nothing, |text| value.append_to(text));
+        self.add(key, value.kind(), Form::Unknown, |text| value.append_to(text));
     }
-}
-
-/// The last component, on whichever system the file was compiled.
-fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -33,16 +33,18 @@ pub(crate) struct Entry {
     value: usize,
     end: usize,
     kind: ValueKind,
-    /// What is known to have no character that a form escapes.
-    pub(crate) plain: Plain,
+    pub(crate) form: Form,
 }
 
-/// What of a field is known to look the same in a form: to have only letters, digits and `*-._`.
+/// What is known beforehand of how a field looks in a form. What is plain looks the same: it has only letters, digits
+/// and `*-._`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plain {
-    Nothing,
-    Key,
-    KeyAndValue,
+pub(crate) enum Form {
+    Unknown,
+    PlainKey,
+    /// The key is plain, and the value looks like this.
+    Known(&'static str),
+    Plain,
 }
 
 impl Entry {
@@ -64,7 +66,7 @@ impl Fields {
     /// Adds a field behind the others.
     pub fn push<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> &mut Self {
         let value = value.into();
-        self.add(&[key], value.kind(), Plain::Nothing, |text| value.append_to(text));
+        self.add(&[key], value.kind(), Form::Unknown, |text| value.append_to(text));
         self
     }
 
@@ -108,7 +110,7 @@ impl Fields {
     }
 
     /// Adds a field whose key, in parts, and whose text are at hand.
-    fn add(&mut self, key: &[&str], kind: ValueKind, plain: Plain, append_value: impl FnOnce(&mut String)) {
+    fn add(&mut self, key: &[&str], kind: ValueKind, form: Form, append_value: impl FnOnce(&mut String)) {
         if !self.entries.is_empty() {
             self.text.push('&');
         }
@@ -117,7 +119,7 @@ impl Fields {
         self.text.push('=');
         let value = self.text.len();
         append_value(&mut self.text);
-        self.entries.push(Entry { start, value, end: self.text.len(), kind, plain });
+        self.entries.push(Entry { start, value, end: self.text.len(), kind, form });
     }
 }
 

@@ -62,13 +62,13 @@ impl Writer {
         .unwrap_or_default();
         self.end(Part::ThreadName);
         let site = Site::of(record.file_static(), record.module_path_static());
-        let target = Some(record.target()).filter(|&target| site.module_path != Some(target));
+        let target = Some(record.target()).filter(|&target| site.static_module_path() != Some(target));
         self.own(target);
         self.end(Part::Target);
-        let module_path = record.module_path().filter(|_| site.module_path.is_none());
+        let module_path = record.module_path().filter(|_| site.static_module_path().is_none());
         self.own(module_path);
         self.end(Part::ModulePath);
-        let file = record.file().filter(|_| site.file.is_none());
+        let file = record.file().filter(|_| site.static_file().is_none());
         self.own(file);
         self.end(Part::File);
         self.pairs(&record.key_values(), cut_from);
@@ -99,7 +99,7 @@ impl Writer {
             let kept = floor_char_boundary(literal, limit);
             return (Some(&literal[..kept]), (kept < literal.len()).then_some(literal.len()));
         }
-        let whole = self.display(message, limit);
+        let whole = self.display(*message, limit);
         (None, (self.buffer.len() < whole).then_some(whole))
     }
 
@@ -127,16 +127,16 @@ impl Writer {
         let start = self.buffer.len();
         self.own(Some(key));
         let middle = self.buffer.len();
-        self.display(value, usize::MAX);
+        self.display(format_args!("{value}"), usize::MAX);
         let (key, value) = (middle - start, self.buffer.len() - middle);
         // Writing to a String does not fail.
         let _ = write!(self.index, "{}{key},{value};", letter_of_kind(kind));
     }
 
     /// Writes what `value` displays, at most `limit` bytes of it; returns how many there were.
-    fn display(&mut self, value: &dyn fmt::Display, limit: usize) -> usize {
+    fn display(&mut self, value: fmt::Arguments<'_>, limit: usize) -> usize {
         let mut capped = Capped::new(&mut self.buffer, limit);
-        if write!(capped, "{value}").is_err() {
+        if capped.write_fmt(value).is_err() {
             // `format!` would panic here. Whoever reads the log should see that something is missing.
             capped.push(" [a Display implementation returned an error]");
         }

@@ -5,6 +5,8 @@ mod site;
 mod text;
 mod thread;
 
+pub(crate) use self::site::file_name;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,7 +71,7 @@ impl LogRecord {
 
     /// The target: the module path, unless the call named another (`log::info!(target: "audit", ..)`).
     pub fn target(&self) -> &str {
-        if self.has.target { self.text.part(Part::Target) } else { self.site.module_path.unwrap_or_default() }
+        if self.has.target { self.text.part(Part::Target) } else { self.site.static_module_path().unwrap_or_default() }
     }
 
     /// The formatted message.
@@ -79,12 +81,12 @@ impl LogRecord {
 
     /// The module path of the call.
     pub fn module_path(&self) -> Option<&str> {
-        self.site.module_path.or_else(|| self.has.module_path.then(|| self.text.part(Part::ModulePath)))
+        self.site.static_module_path().or_else(|| self.has.module_path.then(|| self.text.part(Part::ModulePath)))
     }
 
     /// The source file of the call, as rustc gives it.
     pub fn file(&self) -> Option<&str> {
-        self.site.file.or_else(|| self.has.file.then(|| self.text.part(Part::File)))
+        self.site.static_file().or_else(|| self.has.file.then(|| self.text.part(Part::File)))
     }
 
     /// The line of the call.
@@ -124,6 +126,12 @@ impl LogRecord {
     /// been in a queue.
     pub fn sequence(&self) -> Option<u64> {
         self.identity().filter(|&number| number < NOTICE)
+    }
+
+    /// What is known of its site beforehand: of its file and its module path, if they are static, and of its target, if
+    /// that is the module path.
+    pub(crate) fn site(&self) -> (&'static Site, bool) {
+        (self.site, !self.has.target)
     }
 
     /// What tells it from all other records of its listener, if it has one.
