@@ -76,7 +76,7 @@ impl Pipeline {
         self
     }
 
-    /// How many records the queue has memory for from the beginning, 152 bytes for each, as far as its capacity goes.
+    /// How many records the queue has memory for from the beginning, 128 bytes for each, as far as its capacity goes.
     /// Defaults to [`DEFAULT_PREALLOCATED`](crate::DEFAULT_PREALLOCATED).
     ///
     /// A burst of so many does not have to wait for memory; a larger one does, some microseconds for every 4 KiB, once:

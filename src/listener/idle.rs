@@ -12,20 +12,26 @@ const NAPS: [u64; 4] = [1, 2, 4, 8];
 #[derive(Debug, Default)]
 pub(super) struct Idle {
     naps: usize,
+    asleep: bool,
+    /// The last record came while the listener was asleep. Unless another follows soon, it goes back to sleep: a nap
+    /// costs as much as being woken.
+    woken: bool,
 }
 
 impl Idle {
     /// A record came: the spell is over.
     pub(super) fn reset(&mut self) {
-        self.naps = 0;
+        *self = Self { woken: self.asleep, ..Self::default() };
     }
 
     /// Waits for something to do, a little longer each time.
     pub(super) fn wait(&mut self, queue: &Queue, seat: usize) {
-        if let Some(&nap) = NAPS.get(self.naps) {
+        let naps = if self.woken { &NAPS[..1] } else { &NAPS };
+        if let Some(&nap) = naps.get(self.naps) {
             self.naps += 1;
             queue.nap(seat, Duration::from_millis(nap));
         } else {
+            self.asleep = true;
             queue.sleep(seat);
         }
     }

@@ -23,7 +23,7 @@ pub const DEFAULT_CAPACITY: usize = 65_536;
 /// otherwise: 32 MiB.
 pub const DEFAULT_CAPACITY_BYTES: usize = 32 * 1024 * 1024;
 /// Records that a queue has memory for from the beginning, unless
-/// [`Pipeline::preallocate`](crate::Pipeline::preallocate) says otherwise: 2.4 MiB.
+/// [`Pipeline::preallocate`](crate::Pipeline::preallocate) says otherwise: 2 MiB.
 pub const DEFAULT_PREALLOCATED: usize = 16_384;
 
 /// What happens to a record that finds the queue full.
@@ -82,7 +82,7 @@ impl Queue {
     pub(crate) fn new(limits: Limits, listeners: usize) -> Self {
         let (sender, receiver) = flume::unbounded();
         // The channel keeps the memory that it once had. A page that is written to for the first time costs more than all
-        // the rest of a log call, and a burst has one for every 27 records.
+        // the rest of a log call, and a burst has one for every 32 records.
         let nothing = LogRecord::from(&Record::builder().build());
         let room = limits.records.min(limits.bytes / nothing.size());
         (0..limits.preallocated.min(room)).for_each(|_| drop(sender.send(nothing.clone())));

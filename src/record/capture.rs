@@ -9,8 +9,8 @@ use super::site::Site;
 use super::text::{Ends, Part, Text};
 use super::thread::Thread;
 use super::{Has, LogRecord};
-use crate::wall_clock;
 use crate::value::ValueKind;
+use crate::wall_clock;
 
 impl LogRecord {
     /// Captures `record`, keeping at most `max_message_bytes` of its message.
@@ -75,8 +75,7 @@ impl Writer {
         self.end(Part::Pairs);
         self.buffer.push_str(&self.index);
         LogRecord {
-            text: Text::new(&self.buffer, self.ends),
-            literal,
+            text: Text::new(literal, &self.buffer, self.ends),
             site,
             thread,
             created,

@@ -33,10 +33,8 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// ```
 #[derive(Clone)]
 pub struct LogRecord {
-    /// Every text that is not static.
+    /// Its message, and every other text that is not static.
     text: Text,
-    /// A message that is static.
-    literal: Option<&'static str>,
     site: &'static Site,
     /// The thread's number; 0 where it was already being torn down.
     thread: u64,
@@ -76,7 +74,7 @@ impl LogRecord {
 
     /// The formatted message.
     pub fn message(&self) -> &str {
-        self.literal.unwrap_or_else(|| self.text.part(Part::Message))
+        self.text.message()
     }
 
     /// The module path of the call.
@@ -297,6 +295,6 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        assert!(size_of::<LogRecord>() <= 152, "{}", size_of::<LogRecord>());
+        assert!(size_of::<LogRecord>() <= 128, "{}", size_of::<LogRecord>());
     }
 }

@@ -75,8 +75,8 @@ pub(crate) const FLOOR: &str = "fmtdrop";
 pub(crate) const BACKENDS: &[Backend] = &[
     synchronous(NOOP, "no-op logger", floor::noop),
     synchronous(FLOOR, "**floor: format to a String, drop it**", floor::fmtdrop),
-    backend("us", "**logpost**, a record a request", us::form),
-    backend("us-lines", "**logpost**, `FormLines`", us::lines),
+    backend("us", "**logpost**, as it comes: a record a request", us::form),
+    backend("us-lines", "**logpost**, `FormLines`, `preallocate(65_536)`", us::lines),
     backend("flexi", "flexi_logger async", flexi::start),
     backend("fast_log", "fast_log", fast::start),
     backend("logforth", "logforth async", forth::start),

@@ -14,7 +14,8 @@ pub(super) fn form(setup: &Setup) -> Running {
 }
 
 pub(super) fn lines(setup: &Setup) -> Running {
-    running(install(pipeline(batched(&setup.url, 1000), CAPACITY)))
+    // Room for all that the four threads log: no call waits for the memory of a queue that grows.
+    running(install(pipeline(batched(&setup.url, 1000), CAPACITY).preallocate(65_536)))
 }
 
 /// One line a record, up to `records` of them a request.
