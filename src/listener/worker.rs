@@ -275,8 +275,14 @@ impl Worker {
             self.refusals += 1;
             return None;
         }
-        let at = *reject_at.get_or_insert_with(|| after(self.backoff.next_delay(error)));
-        (at > Instant::now()).then_some(at)
+        match *reject_at {
+            Some(at) => (at > Instant::now()).then_some(at),
+            None => {
+                let at = after(self.backoff.next_delay(error));
+                *reject_at = Some(at);
+                Some(at)
+            }
+        }
     }
 
     fn end(&mut self, error: &EmitError, part: Range<usize>, action: Action, outcome: Outcome) -> Offer {
