@@ -213,7 +213,7 @@ mod random;
 mod record;
 mod stats;
 mod sync;
-mod testing;
+pub mod testing;
 mod value;
 
 pub use builder::{Builder, Pipeline};
