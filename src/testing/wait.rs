@@ -124,7 +124,7 @@ impl<T> Watched<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
+    use std::sync::{Arc, mpsc};
     use std::thread;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -149,19 +149,25 @@ mod tests {
 
     #[test]
     fn who_waits_is_woken_by_each_change() {
-        let number = Watched::<usize>::default();
-        let both = Barrier::new(2);
-        thread::scope(|scope| {
-            let waiter = scope.spawn(|| {
-                both.wait();
-                *number.wait_until(LONG, |number| *number >= 2)
-            });
-            both.wait();
-            for _ in 0..2 {
-                number.change(|number| *number += 1);
+        let number = Arc::new(Watched::<usize>::default());
+        let (look, looked) = mpsc::channel();
+        let waiter = thread::spawn({
+            let number = Arc::clone(&number);
+            move || {
+                let reached = |number: &usize| {
+                    look.send(*number).unwrap();
+                    *number >= 2
+                };
+                *number.wait_until(Duration::MAX, reached)
             }
-            assert_eq!(waiter.join().unwrap(), 2);
         });
+        assert_eq!(looked.recv_timeout(LONG), Ok(0));
+        for expected in 1..=2 {
+            // The lock is free once the waiter waits.
+            number.change(|number| *number += 1);
+            assert_eq!(looked.recv_timeout(LONG), Ok(expected));
+        }
+        assert_eq!(waiter.join().unwrap(), 2);
     }
 
     #[test]
