@@ -214,7 +214,7 @@ mod random;
 mod record;
 mod stats;
 mod sync;
-mod testing;
+pub mod testing;
 mod value;
 mod wall_clock;
 

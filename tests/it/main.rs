@@ -11,6 +11,7 @@ mod payload;
 mod property;
 mod queue;
 mod regressions;
+mod testing;
 #[cfg(feature = "rustls")]
 mod tls;
 mod workers;

@@ -1,0 +1,5 @@
+//! What users test with.
+
+mod capture;
+#[cfg(feature = "testing")]
+mod server;
