@@ -10,144 +10,13 @@ use crate::error::Error;
 use crate::fields;
 use crate::global;
 use crate::guard::{Backend, Guard};
-use crate::handler::Handler;
-use crate::listener::{Delivery, Failure, OnError, Policy, QueueListener, Retry};
+use crate::listener::{Failure, OnError, QueueListener};
 use crate::logger::{Logger, Settings};
-use crate::queue::{
-    DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow, Queue, QueueHandler,
-};
+use crate::pipeline::{Pipeline, Prepared};
+use crate::queue::{Queue, QueueHandler};
 
 /// The most bytes of a message that can be asked for: 1 GiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
-/// The most workers that a pipeline can have.
-const MAX_WORKERS: usize = 64;
-
-/// One handler with its own queue and listener.
-///
-/// [`Builder::handler`] makes one of any handler; with a `Pipeline` its queue and level can be set.
-///
-/// ```
-/// use logpost::{CaptureHandler, Overflow, Pipeline};
-///
-/// let errors = Pipeline::new(CaptureHandler::new())
-///     .level(log::LevelFilter::Error)
-///     .capacity(256)
-///     .overflow(Overflow::DropOldest);
-/// let (logger, guard) = logpost::builder().handler(errors).build()?;
-/// # Ok::<(), logpost::Error>(())
-/// ```
-#[must_use = "a pipeline does nothing until it is given to a builder"]
-pub struct Pipeline {
-    handler: Box<dyn Handler>,
-    level: LevelFilter,
-    limits: Limits,
-    policy: Policy,
-    workers: usize,
-}
-
-impl Pipeline {
-    /// A pipeline with all the defaults.
-    pub fn new(handler: impl Handler + 'static) -> Self {
-        Self {
-            handler: Box::new(handler),
-            level: LevelFilter::Trace,
-            limits: Limits { records: DEFAULT_CAPACITY, bytes: DEFAULT_CAPACITY_BYTES, overflow: Overflow::default() },
-            policy: Policy::default(),
-            workers: 1,
-        }
-    }
-
-    /// The most detailed level that this handler gets. Defaults to `Trace`: all that the logger lets through.
-    pub fn level(mut self, level: LevelFilter) -> Self {
-        self.level = level;
-        self
-    }
-
-    /// How many records may wait, besides those being sent: from 1 to 8,388,608. Defaults to [`DEFAULT_CAPACITY`]. The
-    /// memory is taken as records come.
-    pub fn capacity(mut self, records: usize) -> Self {
-        self.limits.records = records;
-        self
-    }
-
-    /// How many bytes the waiting records may take, their own memory included: from 1 to 512 GiB. Defaults to
-    /// [`DEFAULT_CAPACITY_BYTES`].
-    pub fn capacity_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
-        self
-    }
-
-    /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.limits.overflow = overflow;
-        self
-    }
-
-    /// When a failed attempt is made again. Defaults to [`Retry::default`]: for ever.
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.policy.retry = retry;
-        self
-    }
-
-    /// Whether a record may arrive twice, or rather not at all. Defaults to [`Delivery::AtLeastOnce`].
-    pub fn delivery(mut self, delivery: Delivery) -> Self {
-        self.policy.delivery = delivery;
-        self
-    }
-
-    /// How many threads deliver, each with a connection of its own: from 1 to 64. Defaults to 1.
-    ///
-    /// A worker has one request under way at a time, so at 100 ms a request one of them makes ten a second, and n make n
-    /// times as many. With more than one, records may overtake each other: each worker keeps the order of those it
-    /// takes, and no more than that. A flush and a stop are for all of them.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// A handler for each worker.
-    fn handlers(handler: Box<dyn Handler>, workers: usize) -> Result<Vec<Box<dyn Handler>>, Error> {
-        if workers == 0 || workers > MAX_WORKERS {
-            return Err(Error::invalid("workers", format!("must be from 1 to {MAX_WORKERS}, but is {workers}")));
-        }
-        let missing =
-            || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
-        let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
-        Ok(others?.into_iter().chain([handler]).collect())
-    }
-
-    fn validate(&self) -> Result<(), Error> {
-        let Limits { records, bytes, .. } = self.limits;
-        if records == 0 || records > MAX_RECORDS {
-            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
-            return Err(Error::invalid("capacity", problem));
-        }
-        if bytes == 0 || bytes > MAX_BYTES {
-            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
-            return Err(Error::invalid("capacity_bytes", problem));
-        }
-        self.handler.batch().validate()?;
-        self.policy.retry.validate()
-    }
-}
-
-impl<H: Handler + 'static> From<H> for Pipeline {
-    fn from(handler: H) -> Self {
-        Self::new(handler)
-    }
-}
-
-impl fmt::Debug for Pipeline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline")
-            .field("level", &self.level)
-            .field("limits", &self.limits)
-            .field("policy", &self.policy)
-            .field("workers", &self.workers)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Configures a logger; made by [`builder`](crate::builder).
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
@@ -245,20 +114,16 @@ impl Builder {
         if self.pipelines.is_empty() {
             return Err(Error::invalid("handler", "a logger needs at least one"));
         }
-        self.pipelines.iter().try_for_each(Pipeline::validate)?;
         let Settings { max_message_bytes, flush_timeout, .. } = self.settings;
         if max_message_bytes == 0 || max_message_bytes > MAX_MESSAGE_BYTES {
             let problem = format!("must be from 1 to {MAX_MESSAGE_BYTES} bytes, but is {max_message_bytes}");
             return Err(Error::invalid("max_message_bytes", problem));
         }
         fields::start_clock();
-        let mut prepared = Vec::new();
-        for Pipeline { handler, level, limits, policy, workers } in self.pipelines {
-            prepared.push((Pipeline::handlers(handler, workers)?, level, limits, policy));
-        }
+        let prepared: Result<Vec<_>, _> = self.pipelines.into_iter().map(Pipeline::prepare).collect();
         let mut handlers = Vec::new();
         let mut listeners = Vec::new();
-        for (workers, level, limits, policy) in prepared {
+        for Prepared { workers, level, limits, policy } in prepared? {
             let queue = Arc::new(Queue::new(limits, workers.len()));
             handlers.push(QueueHandler::new(Arc::clone(&queue), level));
             match QueueListener::start(queue, workers, policy, self.on_error.clone()) {

@@ -207,6 +207,7 @@ mod http;
 mod ledger;
 mod listener;
 mod logger;
+mod pipeline;
 mod process;
 mod queue;
 mod random;
@@ -216,7 +217,7 @@ mod sync;
 mod testing;
 mod value;
 
-pub use builder::{Builder, Pipeline};
+pub use builder::Builder;
 pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};
@@ -229,6 +230,7 @@ pub use http::{
 };
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
+pub use pipeline::Pipeline;
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 pub use stats::{Dropped, LastError, State, Stats};

@@ -26,7 +26,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logger", &["clock", "error", "process", "queue", "record"]),
     ("guard", &["clock", "count", "error", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
-    ("builder", &["error", "fields", "global", "guard", "handler", "listener", "logger", "queue"]),
+    ("pipeline", &["error", "handler", "listener", "queue"]),
+    ("builder", &["error", "fields", "global", "guard", "listener", "logger", "pipeline", "queue"]),
 ];
 
 /// Foreign crates, and where they may be named.

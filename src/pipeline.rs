@@ -1,0 +1,151 @@
+//! One destination: its settings, until its threads are started.
+
+use std::fmt;
+
+use log::LevelFilter;
+
+use crate::error::Error;
+use crate::handler::Handler;
+use crate::listener::{Delivery, Policy, Retry};
+use crate::queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow};
+
+/// The most workers that a pipeline can have.
+const MAX_WORKERS: usize = 64;
+
+/// One handler with its own queue and listener.
+///
+/// [`Builder::handler`](crate::Builder::handler) makes one of any handler; with a `Pipeline` its queue and level can be set.
+///
+/// ```
+/// use logpost::{CaptureHandler, Overflow, Pipeline};
+///
+/// let errors = Pipeline::new(CaptureHandler::new())
+///     .level(log::LevelFilter::Error)
+///     .capacity(256)
+///     .overflow(Overflow::DropOldest);
+/// let (logger, guard) = logpost::builder().handler(errors).build()?;
+/// # Ok::<(), logpost::Error>(())
+/// ```
+#[must_use = "a pipeline does nothing until it is given to a builder"]
+pub struct Pipeline {
+    handler: Box<dyn Handler>,
+    level: LevelFilter,
+    limits: Limits,
+    policy: Policy,
+    workers: usize,
+}
+
+impl Pipeline {
+    /// A pipeline with all the defaults.
+    pub fn new(handler: impl Handler + 'static) -> Self {
+        Self {
+            handler: Box::new(handler),
+            level: LevelFilter::Trace,
+            limits: Limits { records: DEFAULT_CAPACITY, bytes: DEFAULT_CAPACITY_BYTES, overflow: Overflow::default() },
+            policy: Policy::default(),
+            workers: 1,
+        }
+    }
+
+    /// The most detailed level that this handler gets. Defaults to `Trace`: all that the logger lets through.
+    pub fn level(mut self, level: LevelFilter) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// How many records may wait, besides those being sent: from 1 to 8,388,608. Defaults to [`DEFAULT_CAPACITY`]. The
+    /// memory is taken as records come.
+    pub fn capacity(mut self, records: usize) -> Self {
+        self.limits.records = records;
+        self
+    }
+
+    /// How many bytes the waiting records may take, their own memory included: from 1 to 512 GiB. Defaults to
+    /// [`DEFAULT_CAPACITY_BYTES`].
+    pub fn capacity_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.limits.overflow = overflow;
+        self
+    }
+
+    /// When a failed attempt is made again. Defaults to [`Retry::default`]: for ever.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.policy.retry = retry;
+        self
+    }
+
+    /// Whether a record may arrive twice, or rather not at all. Defaults to [`Delivery::AtLeastOnce`].
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.policy.delivery = delivery;
+        self
+    }
+
+    /// How many threads deliver, each with a connection of its own: from 1 to 64. Defaults to 1.
+    ///
+    /// A worker has one request under way at a time, so at 100 ms a request one of them makes ten a second, and n make n
+    /// times as many. With more than one, records may overtake each other: each worker keeps the order of those it
+    /// takes, and no more than that. A flush and a stop are for all of them.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Checks all settings, and makes a handler for each worker.
+    pub(crate) fn prepare(self) -> Result<Prepared, Error> {
+        self.validate()?;
+        let Self { handler, level, limits, policy, workers } = self;
+        let missing =
+            || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
+        let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
+        Ok(Prepared { workers: others?.into_iter().chain([handler]).collect(), level, limits, policy })
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let Limits { records, bytes, .. } = self.limits;
+        if records == 0 || records > MAX_RECORDS {
+            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
+            return Err(Error::invalid("capacity", problem));
+        }
+        if bytes == 0 || bytes > MAX_BYTES {
+            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
+            return Err(Error::invalid("capacity_bytes", problem));
+        }
+        let workers = self.workers;
+        if workers == 0 || workers > MAX_WORKERS {
+            return Err(Error::invalid("workers", format!("must be from 1 to {MAX_WORKERS}, but is {workers}")));
+        }
+        self.handler.batch().validate()?;
+        self.policy.retry.validate()
+    }
+}
+
+impl<H: Handler + 'static> From<H> for Pipeline {
+    fn from(handler: H) -> Self {
+        Self::new(handler)
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("level", &self.level)
+            .field("limits", &self.limits)
+            .field("policy", &self.policy)
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A pipeline whose settings are right.
+pub(crate) struct Prepared {
+    /// A handler for each.
+    pub(crate) workers: Vec<Box<dyn Handler>>,
+    pub(crate) level: LevelFilter,
+    pub(crate) limits: Limits,
+    pub(crate) policy: Policy,
+}
