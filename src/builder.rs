@@ -8,10 +8,11 @@ use log::LevelFilter;
 
 use crate::error::Error;
 use crate::fields;
+use crate::filter::Filter;
 use crate::global;
 use crate::guard::{Backend, Guard};
 use crate::listener::{Failure, OnError, QueueListener};
-use crate::logger::{Logger, Settings};
+use crate::logger::{Gate, Logger, Settings};
 use crate::pipeline::{Pipeline, Prepared};
 use crate::queue::{Queue, QueueHandler};
 
@@ -21,6 +22,7 @@ const MAX_MESSAGE_BYTES: usize = 1 << 30;
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
 pub struct Builder {
+    filter: Option<Result<Filter, Error>>,
     settings: Settings,
     pipelines: Vec<Pipeline>,
     on_error: Option<OnError>,
@@ -30,9 +32,78 @@ impl Builder {
     /// The most detailed level that is logged. Defaults to [`DEFAULT_LEVEL`](crate::DEFAULT_LEVEL).
     ///
     /// `init` hands it to [`log::set_max_level`], which also decides what a disabled `log::trace!` costs: nothing. With
-    /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word.
+    /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word, until
+    /// [`Guard::set_level`].
+    ///
+    /// Of a level and a [filter](Self::filter), the one that is set last holds.
+    #[doc(alias = "filter_level")]
+    #[doc(alias = "max_level")]
     pub fn level(mut self, level: LevelFilter) -> Self {
-        self.settings.level = Some(level);
+        self.filter = Some(Ok(level.into()));
+        self
+    }
+
+    /// What is logged, by directives as in `RUST_LOG`. Defaults to none: [`level`](Self::level) decides.
+    ///
+    /// Directives are separated by commas. Each is a level, for every target that no other directive is about
+    /// (`info`); a target and its level (`my_app::db=debug`, for all targets that begin so); or a target alone, for all
+    /// its levels. The longest target that fits decides, and what no directive fits is not logged. The levels are `off`,
+    /// `error`, `warn`, `info`, `debug` and `trace`. Behind them, after a slash, there may be a text that a message must
+    /// contain (`info/timeout`); with the feature `regex`, or where another crate has the feature `regex` of
+    /// `env_filter` on, a regular expression that it must match. Beware that `inof` is the target of that name.
+    ///
+    /// Of a level and a filter, the one that is set last holds: a level is a filter without targets. The most detailed
+    /// level in it goes to [`log::set_max_level`]. Directives that do not parse are an error of `build` and `init`, as
+    /// are none at all. [`Guard::set_filter`] replaces them later.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use logpost::CaptureHandler;
+    ///
+    /// let capture = CaptureHandler::new();
+    /// let (logger, guard) = logpost::builder().filter("info,my_app::db=debug").handler(capture.clone()).build()?;
+    /// log::debug!(logger: logger, target: "my_app::db", "connected");
+    /// log::debug!(logger: logger, target: "my_app", "not logged");
+    /// guard.flush(Duration::from_secs(5))?;
+    /// assert_eq!(capture.messages(), ["connected"]);
+    ///
+    /// let error = logpost::builder().filter("my_app=loud").handler(capture).build().unwrap_err();
+    /// assert_eq!(error.setting(), Some("filter"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "parse_filters")]
+    #[doc(alias = "filter_module")]
+    #[doc(alias = "level_for")]
+    pub fn filter(mut self, directives: &str) -> Self {
+        self.filter = Some(Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem)));
+        self
+    }
+
+    /// What is logged, by [directives](Self::filter) in the environment variable `name`, which is read at once. Where it
+    /// is unset or empty, it is as if this had not been called.
+    ///
+    /// Directives that do not parse are an error of `build` and `init`, which names the variable.
+    ///
+    /// ```
+    /// use logpost::CaptureHandler;
+    ///
+    /// // Info, unless RUST_LOG has something else to say.
+    /// let builder = logpost::builder().level(log::LevelFilter::Info).filter_env("RUST_LOG");
+    /// let (logger, guard) = builder.handler(CaptureHandler::new()).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "RUST_LOG")]
+    #[doc(alias = "parse_env")]
+    #[doc(alias = "parse_default_env")]
+    pub fn filter_env(mut self, name: &str) -> Self {
+        let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
+            return self;
+        };
+        // What is not Unicode is shown as such, and does not parse.
+        let parsed = value.to_str().ok_or_else(|| format!("{value:?} is not UTF-8")).and_then(Filter::parse);
+        self.filter = Some(parsed.map_err(|problem| Error::invalid("filter_env", format!("{name}: {problem}"))));
         self
     }
 
@@ -80,8 +151,9 @@ impl Builder {
     /// A setting that is wrong, no handler at all, or a thread that could not be started.
     pub fn build(self) -> Result<(Logger, Guard), Error> {
         let (logger, backend) = self.start()?;
-        if log::max_level() < logger.max_level() {
-            log::set_max_level(logger.max_level());
+        let level = backend.gate().initial_level();
+        if log::max_level() < level {
+            log::set_max_level(level);
         }
         Ok((logger, Guard::new(Arc::new(backend))))
     }
@@ -114,34 +186,38 @@ impl Builder {
         if self.pipelines.is_empty() {
             return Err(Error::invalid("handler", "a logger needs at least one"));
         }
-        let Settings { max_message_bytes, flush_timeout, .. } = self.settings;
+        let filter = self.filter.transpose()?;
+        let Settings { max_message_bytes, flush_timeout } = self.settings;
         if max_message_bytes == 0 || max_message_bytes > MAX_MESSAGE_BYTES {
             let problem = format!("must be from 1 to {MAX_MESSAGE_BYTES} bytes, but is {max_message_bytes}");
             return Err(Error::invalid("max_message_bytes", problem));
         }
         fields::start_clock();
-        let prepared: Result<Vec<_>, _> = self.pipelines.into_iter().map(Pipeline::prepare).collect();
+        let prepared = self.pipelines.into_iter().map(Pipeline::prepare).collect::<Result<Vec<_>, _>>()?;
+        let wanted = prepared.iter().map(|pipeline| pipeline.filter.widest()).max().unwrap_or(LevelFilter::Off);
+        let gate = Arc::new(Gate::new(filter, wanted));
         let mut handlers = Vec::new();
         let mut listeners = Vec::new();
-        for Prepared { workers, level, limits, policy } in prepared? {
+        for Prepared { workers, filter, limits, policy } in prepared {
             let queue = Arc::new(Queue::new(limits, workers.len()));
-            handlers.push(QueueHandler::new(Arc::clone(&queue), level));
+            handlers.push(QueueHandler::new(Arc::clone(&queue), filter));
             match QueueListener::start(queue, workers, policy, self.on_error.clone()) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
-                    Backend::new(listeners, flush_timeout).dismantle();
+                    Backend::new(gate, listeners, flush_timeout).dismantle();
                     return Err(Error::thread(error));
                 }
             }
         }
-        let logger = Logger::new(handlers, self.settings);
-        Ok((logger, Backend::new(listeners, flush_timeout)))
+        let logger = Logger::new(Arc::clone(&gate), handlers, &self.settings);
+        Ok((logger, Backend::new(gate, listeners, flush_timeout)))
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("filter", &self.filter)
             .field("settings", &self.settings)
             .field("pipelines", &self.pipelines)
             .finish_non_exhaustive()

@@ -4,11 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::LevelFilter;
+
 use crate::clock::after;
 use crate::count::Records;
+#[cfg(feature = "env-filter")]
+use crate::error::Error;
 use crate::error::FlushError;
+#[cfg(feature = "env-filter")]
+use crate::filter::Filter;
 use crate::listener::{QueueListener, print};
-use crate::logger;
+use crate::logger::{self, Gate};
 use crate::process;
 use crate::queue::on_listener_thread;
 use crate::stats::Stats;
@@ -53,6 +59,52 @@ impl Guard {
     pub fn stats(&self) -> Stats {
         self.backend.stats()
     }
+
+    /// Lets through what is at `level` or graver from now on, in place of the level or the filter that was set before.
+    ///
+    /// Any thread may call it, at any time; nothing is stopped, and what was accepted before stays accepted. Levels and
+    /// filters of a [`Pipeline`](crate::Pipeline) stay as they are. Where the logger is the process's,
+    /// [`log::set_max_level`] is set too, or the macros would not ask it; for a logger that was made by
+    /// [`Builder::build`](crate::Builder::build), that is up to whoever calls it.
+    ///
+    /// ```
+    /// use log::LevelFilter;
+    /// use logpost::CaptureHandler;
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).init()?;
+    /// assert_eq!(log::max_level(), LevelFilter::Info);
+    /// guard.set_level(LevelFilter::Debug);
+    /// assert_eq!(log::max_level(), LevelFilter::Debug);
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "reload")]
+    pub fn set_level(&self, level: LevelFilter) {
+        self.backend.gate.replace_filter(level.into());
+    }
+
+    /// Lets through what passes `directives` from now on, as [`set_level`](Self::set_level) does; their syntax is that
+    /// of [`Builder::filter`](crate::Builder::filter).
+    ///
+    /// # Errors
+    ///
+    /// Directives that do not parse; the filter is the one before then.
+    ///
+    /// ```
+    /// use logpost::CaptureHandler;
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).init()?;
+    /// guard.set_filter("info,my_app::db=trace")?;
+    /// assert_eq!(guard.set_filter("my_app=loud").unwrap_err().setting(), Some("filter"));
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "set_new_spec")]
+    #[doc(alias = "reload")]
+    pub fn set_filter(&self, directives: &str) -> Result<(), Error> {
+        let filter = Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem))?;
+        self.backend.gate.replace_filter(filter);
+        Ok(())
+    }
 }
 
 impl Drop for Guard {
@@ -73,6 +125,7 @@ impl fmt::Debug for Guard {
 /// All listeners of one logger.
 #[derive(Debug)]
 pub(crate) struct Backend {
+    gate: Arc<Gate>,
     listeners: Vec<QueueListener>,
     flush_timeout: Duration,
     /// The last of the flushes at a drop that ran into its deadline.
@@ -93,8 +146,13 @@ const SAME_EXIT: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Backend {
-    pub(crate) fn new(listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
-        Self { listeners, flush_timeout, in_vain: Mutex::new(None) }
+    pub(crate) fn new(gate: Arc<Gate>, listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
+        Self { gate, listeners, flush_timeout, in_vain: Mutex::new(None) }
+    }
+
+    /// That of the logger.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {

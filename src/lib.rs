@@ -200,6 +200,7 @@ mod clock;
 mod count;
 mod error;
 mod fields;
+mod filter;
 mod global;
 mod guard;
 mod handler;

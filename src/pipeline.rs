@@ -5,6 +5,7 @@ use std::fmt;
 use log::LevelFilter;
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::handler::Handler;
 use crate::listener::{Delivery, Policy, Retry};
 use crate::queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Limits, MAX_BYTES, MAX_RECORDS, Overflow};
@@ -29,7 +30,7 @@ const MAX_WORKERS: usize = 64;
 #[must_use = "a pipeline does nothing until it is given to a builder"]
 pub struct Pipeline {
     handler: Box<dyn Handler>,
-    level: LevelFilter,
+    filter: Result<Filter, Error>,
     limits: Limits,
     policy: Policy,
     workers: usize,
@@ -40,16 +41,39 @@ impl Pipeline {
     pub fn new(handler: impl Handler + 'static) -> Self {
         Self {
             handler: Box::new(handler),
-            level: LevelFilter::Trace,
+            filter: Ok(LevelFilter::Trace.into()),
             limits: Limits { records: DEFAULT_CAPACITY, bytes: DEFAULT_CAPACITY_BYTES, overflow: Overflow::default() },
             policy: Policy::default(),
             workers: 1,
         }
     }
 
-    /// The most detailed level that this handler gets. Defaults to `Trace`: all that the logger lets through.
+    /// The most detailed level that this handler gets, of what the logger lets through. Defaults to `Trace`: all of it.
+    ///
+    /// Of a level and a filter, the one that is set last holds.
     pub fn level(mut self, level: LevelFilter) -> Self {
-        self.level = level;
+        self.filter = Ok(level.into());
+        self
+    }
+
+    /// What this handler gets, of what the logger lets through, by [directives](crate::Builder::filter) as in
+    /// `RUST_LOG`. Defaults to none.
+    ///
+    /// A record has to pass the logger's own level or filter first; with that one's default, nothing below Info does. Of
+    /// a level and a filter, the one that is set last holds. Directives that do not parse are an error of
+    /// [`build`](crate::Builder::build).
+    ///
+    /// ```
+    /// use logpost::{CaptureHandler, Pipeline};
+    ///
+    /// let audit = Pipeline::new(CaptureHandler::new()).filter("audit=trace");
+    /// let all = CaptureHandler::new();
+    /// let (logger, guard) = logpost::builder().filter("info,audit=trace").handler(audit).handler(all).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    pub fn filter(mut self, directives: &str) -> Self {
+        self.filter = Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem));
         self
     }
 
@@ -98,11 +122,11 @@ impl Pipeline {
     /// Checks all settings, and makes a handler for each worker.
     pub(crate) fn prepare(self) -> Result<Prepared, Error> {
         self.validate()?;
-        let Self { handler, level, limits, policy, workers } = self;
+        let Self { handler, filter, limits, policy, workers } = self;
         let missing =
             || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
         let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
-        Ok(Prepared { workers: others?.into_iter().chain([handler]).collect(), level, limits, policy })
+        Ok(Prepared { workers: others?.into_iter().chain([handler]).collect(), filter: filter?, limits, policy })
     }
 
     fn validate(&self) -> Result<(), Error> {
@@ -133,7 +157,7 @@ impl<H: Handler + 'static> From<H> for Pipeline {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
-            .field("level", &self.level)
+            .field("filter", &self.filter)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("workers", &self.workers)
@@ -145,7 +169,7 @@ impl fmt::Debug for Pipeline {
 pub(crate) struct Prepared {
     /// A handler for each.
     pub(crate) workers: Vec<Box<dyn Handler>>,
-    pub(crate) level: LevelFilter,
+    pub(crate) filter: Filter,
     pub(crate) limits: Limits,
     pub(crate) policy: Policy,
 }

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use log::{LevelFilter, Metadata};
+use log::Metadata;
 
 use super::Queue;
 use crate::clock::{CENTURY, after};
+use crate::filter::{Filter, Verdict};
+use crate::record::LogRecord;
 
 thread_local! {
     static ON_LISTENER: Cell<bool> = const { Cell::new(false) };
@@ -28,20 +30,24 @@ pub(crate) fn on_listener_thread() -> bool {
 #[derive(Debug)]
 pub(crate) struct QueueHandler {
     queue: Arc<Queue>,
-    level: LevelFilter,
+    filter: Filter,
 }
 
 impl QueueHandler {
-    pub(crate) fn new(queue: Arc<Queue>, level: LevelFilter) -> Self {
-        Self { queue, level }
+    pub(crate) fn new(queue: Arc<Queue>, filter: Filter) -> Self {
+        Self { queue, filter }
     }
 
-    pub(crate) fn level(&self) -> LevelFilter {
-        self.level
-    }
-
+    /// Whether it wants the record, as far as its message is not needed to know.
     pub(crate) fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        self.filter.verdict(metadata) != Verdict::Refused
+    }
+
+    /// Puts a record into the queue that is enabled, unless its message is not wanted.
+    pub(crate) fn handle(&self, metadata: &Metadata<'_>, record: LogRecord) {
+        if self.filter.takes_message(metadata, record.message()) {
+            self.queue.put(record);
+        }
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {

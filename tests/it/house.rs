@@ -18,16 +18,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ledger", &["stats", "sync"]),
     ("record", &["sync", "value"]),
     ("fields", &["process", "record", "value"]),
+    ("filter", &["sync"]),
     ("handler", &["error", "record"]),
     ("http", &["clock", "error", "fields", "handler", "random", "record", "sync", "value"]),
     ("testing", &["handler", "record", "sync"]),
-    ("queue", &["clock", "ledger", "record", "sync"]),
+    ("queue", &["clock", "filter", "ledger", "record", "sync"]),
     ("listener", &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync"]),
-    ("logger", &["clock", "error", "process", "queue", "record"]),
-    ("guard", &["clock", "count", "error", "listener", "logger", "process", "queue", "stats", "sync"]),
+    ("logger", &["clock", "error", "filter", "process", "queue", "record"]),
+    ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
-    ("pipeline", &["error", "handler", "listener", "queue"]),
-    ("builder", &["error", "fields", "global", "guard", "listener", "logger", "pipeline", "queue"]),
+    ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
+    ("builder", &["error", "fields", "filter", "global", "guard", "listener", "logger", "pipeline", "queue"]),
 ];
 
 /// Foreign crates, and where they may be named.
@@ -42,6 +43,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("httpdate", &["http/retry_after.rs"]),
     ("base64", &["http/builder.rs"]),
     ("fastrand", &["random.rs"]),
+    ("env_filter", &["filter/directives.rs"]),
+    ("arc_swap", &["filter/directives.rs"]),
 ];
 
 fn source_files() -> BTreeMap<String, String> {
