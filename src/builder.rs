@@ -107,8 +107,10 @@ impl Builder {
         self
     }
 
-    /// Adds a destination: a handler, or a [`Pipeline`] around one. Each has a queue and threads of its own, so one
-    /// that fails does not delay another.
+    /// Adds a destination: a handler, or a [`Pipeline`] around one; any number of them. Each has a queue and threads of
+    /// its own, so one that fails or hangs does not delay another. A caller that waits for room, by
+    /// [`Overflow::Block`](crate::Overflow::Block), has given its record to all others before.
+    #[doc(alias = "addHandler")]
     pub fn handler(mut self, pipeline: impl Into<Pipeline>) -> Self {
         self.pipelines.push(pipeline.into());
         self
@@ -193,22 +195,30 @@ impl Builder {
             return Err(Error::invalid("max_message_bytes", problem));
         }
         fields::start_clock();
-        let prepared = self.pipelines.into_iter().map(Pipeline::prepare).collect::<Result<Vec<_>, _>>()?;
+        let prepared = self.pipelines.into_iter().zip(1..).map(|(pipeline, place)| pipeline.prepare(place));
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        Prepared::check_names(&prepared)?;
         let wanted = prepared.iter().map(|pipeline| pipeline.filter.widest()).max().unwrap_or(LevelFilter::Off);
         let gate = Arc::new(Gate::new(filter, wanted));
-        let mut handlers = Vec::new();
+        let (mut handlers, mut waited_for) = (Vec::new(), Vec::new());
         let mut listeners = Vec::new();
-        for Prepared { workers, filter, limits, policy } in prepared {
+        for pipeline in prepared {
+            let may_block = pipeline.may_block();
+            let Prepared { name, workers, filter, limits, policy } = pipeline;
             let queue = Arc::new(Queue::new(limits, workers.len()));
-            handlers.push(QueueHandler::new(Arc::clone(&queue), filter));
+            let handler = QueueHandler::new(Arc::clone(&queue), filter);
+            let group = if may_block { &mut waited_for } else { &mut handlers };
+            group.push(handler);
             match QueueListener::start(queue, workers, policy, self.on_error.clone()) {
-                Ok(listener) => listeners.push(listener),
+                Ok(listener) => listeners.push((name, listener)),
                 Err(error) => {
                     Backend::new(gate, listeners, flush_timeout).dismantle();
                     return Err(Error::thread(error));
                 }
             }
         }
+        // Last, so that no other pipeline's record waits for room in these.
+        handlers.append(&mut waited_for);
         let logger = Logger::new(Arc::clone(&gate), handlers, &self.settings);
         Ok((logger, Backend::new(gate, listeners, flush_timeout)))
     }

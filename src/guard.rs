@@ -17,7 +17,7 @@ use crate::listener::{QueueListener, print};
 use crate::logger::{self, Gate};
 use crate::process;
 use crate::queue::on_listener_thread;
-use crate::stats::Stats;
+use crate::stats::{PipelineStats, Stats};
 use crate::sync::{Mutex, lock};
 
 /// What [`init`](crate::init) and [`Builder::build`](crate::Builder::build) return: flush, stop and statistics.
@@ -58,6 +58,37 @@ impl Guard {
     /// Where every record is, all handlers taken together.
     pub fn stats(&self) -> Stats {
         self.backend.stats()
+    }
+
+    /// Where every record of the pipeline is that is called `name`, by [`Pipeline::name`](crate::Pipeline::name) or by
+    /// default; `None` if there is none.
+    ///
+    /// ```
+    /// use logpost::{CaptureHandler, Pipeline};
+    ///
+    /// let slack = Pipeline::new(CaptureHandler::new()).name("slack");
+    /// let (logger, guard) = logpost::builder().handler(CaptureHandler::new()).handler(slack).build()?;
+    /// assert!(guard.stats_of("slack").is_some() && guard.stats_of("pipeline-1").is_some());
+    /// assert!(guard.stats_of("pipeline-2").is_none());
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn stats_of(&self, name: &str) -> Option<Stats> {
+        let (_, listener) = self.backend.listeners.iter().find(|(of, _)| of == name)?;
+        Some(listener.queue().ledger().snapshot())
+    }
+
+    /// Where every record is, by pipeline, in the order of [`Builder::handler`](crate::Builder::handler).
+    ///
+    /// ```
+    /// let (logger, guard) = logpost::builder().handler(logpost::CaptureHandler::new()).build()?;
+    /// let lines: Vec<String> = guard.stats_by_pipeline().iter().map(ToString::to_string).collect();
+    /// assert!(lines[0].starts_with("pipeline-1: accepted 0, delivered 0"));
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn stats_by_pipeline(&self) -> Vec<PipelineStats> {
+        let stats = |listener: &QueueListener| listener.queue().ledger().snapshot();
+        let listeners = self.backend.listeners.iter();
+        listeners.map(|(name, listener)| PipelineStats { name: name.clone(), stats: stats(listener) }).collect()
     }
 
     /// Lets through what is at `level` or graver from now on, in place of the level or the filter that was set before.
@@ -126,7 +157,8 @@ impl fmt::Debug for Guard {
 #[derive(Debug)]
 pub(crate) struct Backend {
     gate: Arc<Gate>,
-    listeners: Vec<QueueListener>,
+    /// By name.
+    listeners: Vec<(String, QueueListener)>,
     flush_timeout: Duration,
     /// The last of the flushes at a drop that ran into its deadline.
     in_vain: Mutex<Option<InVain>>,
@@ -146,7 +178,7 @@ const SAME_EXIT: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Backend {
-    pub(crate) fn new(gate: Arc<Gate>, listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, listeners: Vec<(String, QueueListener)>, flush_timeout: Duration) -> Self {
         Self { gate, listeners, flush_timeout, in_vain: Mutex::new(None) }
     }
 
@@ -155,8 +187,12 @@ impl Backend {
         &self.gate
     }
 
+    fn listeners(&self) -> impl Iterator<Item = &QueueListener> + Clone {
+        self.listeners.iter().map(|(_, listener)| listener)
+    }
+
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout))
+        logger::flush(self.listeners().map(QueueListener::queue), after(timeout))
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
@@ -164,13 +200,13 @@ impl Backend {
             return Stats::default();
         }
         let deadline = after(timeout);
-        for listener in &self.listeners {
+        for listener in self.listeners() {
             listener.queue().close(deadline);
         }
         // A listener's own thread is who has to deliver until then.
         if !on_listener_thread() {
             let is_late = |listener: &&QueueListener| !listener.has_ended_by(deadline);
-            let late: Vec<_> = self.listeners.iter().filter(is_late).collect();
+            let late: Vec<_> = self.listeners().filter(is_late).collect();
             for listener in &late {
                 listener.give_up();
             }
@@ -183,7 +219,7 @@ impl Backend {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let all = self.listeners.iter().map(|listener| listener.queue().ledger().snapshot());
+        let all = self.listeners().map(|listener| listener.queue().ledger().snapshot());
         all.fold(Stats::default(), Stats::add)
     }
 
@@ -212,6 +248,6 @@ impl Backend {
     /// Ends all listeners, which have nothing to do.
     pub(crate) fn dismantle(self) {
         self.stop(Duration::ZERO);
-        self.listeners.into_iter().for_each(QueueListener::join);
+        self.listeners.into_iter().for_each(|(_, listener)| listener.join());
     }
 }

@@ -234,7 +234,7 @@ pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
 pub use pipeline::Pipeline;
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
-pub use stats::{Dropped, LastError, State, Stats};
+pub use stats::{Dropped, LastError, PipelineStats, State, Stats};
 pub use testing::CaptureHandler;
 pub use value::{Value, ValueKind};
 

@@ -29,6 +29,7 @@ const MAX_WORKERS: usize = 64;
 /// ```
 #[must_use = "a pipeline does nothing until it is given to a builder"]
 pub struct Pipeline {
+    name: Option<String>,
     handler: Box<dyn Handler>,
     filter: Result<Filter, Error>,
     limits: Limits,
@@ -40,12 +41,35 @@ impl Pipeline {
     /// A pipeline with all the defaults.
     pub fn new(handler: impl Handler + 'static) -> Self {
         Self {
+            name: None,
             handler: Box::new(handler),
             filter: Ok(LevelFilter::Trace.into()),
             limits: Limits { records: DEFAULT_CAPACITY, bytes: DEFAULT_CAPACITY_BYTES, overflow: Overflow::default() },
             policy: Policy::default(),
             workers: 1,
         }
+    }
+
+    /// What it is called in [`Guard::stats_of`](crate::Guard::stats_of) and
+    /// [`Guard::stats_by_pipeline`](crate::Guard::stats_by_pipeline). Defaults to `pipeline-1` for the first that is
+    /// given to the builder, `pipeline-2` for the second, and so on.
+    ///
+    /// Two of the same name are an error of [`build`](crate::Builder::build), as is an empty one.
+    ///
+    /// ```
+    /// use logpost::{CaptureHandler, Pipeline};
+    ///
+    /// let slack = Pipeline::new(CaptureHandler::new()).name("slack");
+    /// let (logger, guard) = logpost::builder().handler(slack).handler(CaptureHandler::new()).build()?;
+    /// for pipeline in guard.stats_by_pipeline() {
+    ///     println!("{pipeline}");
+    /// }
+    /// assert_eq!(guard.stats_of("slack").unwrap().accepted, 0);
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// The most detailed level that this handler gets, of what the logger lets through. Defaults to `Trace`: all of it.
@@ -119,17 +143,22 @@ impl Pipeline {
         self
     }
 
-    /// Checks all settings, and makes a handler for each worker.
-    pub(crate) fn prepare(self) -> Result<Prepared, Error> {
+    /// Checks all settings, and makes a handler for each worker. `place` is that in the builder, from 1.
+    pub(crate) fn prepare(self, place: usize) -> Result<Prepared, Error> {
         self.validate()?;
-        let Self { handler, filter, limits, policy, workers } = self;
+        let Self { name, handler, filter, limits, policy, workers } = self;
+        let name = name.unwrap_or_else(|| format!("pipeline-{place}"));
         let missing =
             || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
         let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
-        Ok(Prepared { workers: others?.into_iter().chain([handler]).collect(), filter: filter?, limits, policy })
+        let workers = others?.into_iter().chain([handler]).collect();
+        Ok(Prepared { name, workers, filter: filter?, limits, policy })
     }
 
     fn validate(&self) -> Result<(), Error> {
+        if self.name.as_deref() == Some("") {
+            return Err(Error::invalid("name", "must not be empty"));
+        }
         let Limits { records, bytes, .. } = self.limits;
         if records == 0 || records > MAX_RECORDS {
             let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
@@ -157,6 +186,7 @@ impl<H: Handler + 'static> From<H> for Pipeline {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
+            .field("name", &self.name)
             .field("filter", &self.filter)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
@@ -167,9 +197,27 @@ impl fmt::Debug for Pipeline {
 
 /// A pipeline whose settings are right.
 pub(crate) struct Prepared {
+    pub(crate) name: String,
     /// A handler for each.
     pub(crate) workers: Vec<Box<dyn Handler>>,
     pub(crate) filter: Filter,
     pub(crate) limits: Limits,
     pub(crate) policy: Policy,
+}
+
+impl Prepared {
+    /// Whether a caller may have to wait for room in its queue.
+    pub(crate) fn may_block(&self) -> bool {
+        matches!(self.limits.overflow, Overflow::Block(_))
+    }
+
+    /// Whoever asks for a pipeline by its name means one.
+    pub(crate) fn check_names(all: &[Self]) -> Result<(), Error> {
+        for (place, Self { name, .. }) in all.iter().enumerate() {
+            if all[..place].iter().any(|before| before.name == *name) {
+                return Err(Error::invalid("name", format!("two pipelines are called {name:?}")));
+            }
+        }
+        Ok(())
+    }
 }

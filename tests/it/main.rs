@@ -8,6 +8,7 @@ mod house;
 mod interop;
 mod panics;
 mod payload;
+mod pipelines;
 mod property;
 mod queue;
 mod regressions;
