@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::LevelFilter;
+use log::{LevelFilter, Log};
 
 use crate::error::Error;
 use crate::fields;
@@ -15,6 +15,7 @@ use crate::listener::{Failure, OnError, QueueListener};
 use crate::logger::{Gate, Logger, Settings};
 use crate::pipeline::{Pipeline, Prepared};
 use crate::queue::{Queue, QueueHandler};
+use crate::tees::Tees;
 
 /// The most bytes of a message that can be asked for: 1 GiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
@@ -25,6 +26,7 @@ pub struct Builder {
     filter: Option<Result<Filter, Error>>,
     settings: Settings,
     pipelines: Vec<Pipeline>,
+    tees: Tees,
     on_error: Option<OnError>,
 }
 
@@ -116,6 +118,46 @@ impl Builder {
         self
     }
 
+    /// Adds another backend of `log`, `env_logger` for the console say, which is called in place: on the caller's thread,
+    /// while the caller waits. There may be any number of them. Defaults to none.
+    ///
+    /// It gets each record that passes the logger's own [level](Self::level) or [filter](Self::filter), after the queues
+    /// have it, and may refuse what it does not want; the levels and filters of pipelines are not about it. So the
+    /// logger's own has to let through what either side wants:
+    /// `.filter("debug").handler(Pipeline::new(http).level(LevelFilter::Info))`. A flush flushes it, without a deadline;
+    /// [`Guard::stop`] does not concern it.
+    ///
+    /// What it logs itself goes to the queues but not to the tees, which would never end. Where it panics, the queues and
+    /// the other tees have their record, and the caller has the panic, as without us. What is logged on a listener's
+    /// thread does not come to it, since HTTP clients log secrets.
+    ///
+    /// ```
+    /// use log::{Log, Metadata, Record};
+    /// use logpost::CaptureHandler;
+    ///
+    /// struct Console;
+    ///
+    /// impl Log for Console {
+    ///     fn enabled(&self, _: &Metadata) -> bool {
+    ///         true
+    ///     }
+    ///     fn log(&self, record: &Record) {
+    ///         eprintln!("{:5} {}", record.level(), record.args());
+    ///     }
+    ///     fn flush(&self) {}
+    /// }
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).tee(Console).init()?;
+    /// log::info!("here and there");
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "chain")]
+    #[doc(alias = "duplicate_to_stderr")]
+    pub fn tee(mut self, other: impl Log + 'static) -> Self {
+        self.tees.push(other);
+        self
+    }
+
     /// Who is told of every attempt that fails, instead of stderr. Defaults to a line there when delivery starts to fail,
     /// one a minute while it does, and one when it works again; and at most one a minute each for records that were
     /// rejected or abandoned, and for records that found the queue full. Those last are in [`Stats::dropped`](crate::Stats::dropped) and in a
@@ -199,7 +241,7 @@ impl Builder {
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
         Prepared::check_names(&prepared)?;
         let wanted = prepared.iter().map(|pipeline| pipeline.filter.widest()).max().unwrap_or(LevelFilter::Off);
-        let gate = Arc::new(Gate::new(filter, wanted));
+        let gate = Arc::new(Gate::new(filter, wanted, self.tees));
         let (mut handlers, mut waited_for) = (Vec::new(), Vec::new());
         let mut listeners = Vec::new();
         for pipeline in prepared {
@@ -230,6 +272,7 @@ impl fmt::Debug for Builder {
             .field("filter", &self.filter)
             .field("settings", &self.settings)
             .field("pipelines", &self.pipelines)
+            .field("tees", &self.tees)
             .finish_non_exhaustive()
     }
 }

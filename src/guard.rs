@@ -1,6 +1,7 @@
 //! The running backend, and the handle on it that users keep.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ impl Guard {
     ///
     /// It does not wait out a backoff: a listener that is waiting to try again tries at once. Any number of threads may
     /// flush at the same time. On a listener's own thread (in a handler, say) it does not wait.
+    ///
+    /// Then it has each [tee](crate::Builder::tee) flush, however long that takes.
     ///
     /// # Errors
     ///
@@ -192,7 +195,9 @@ impl Backend {
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        logger::flush(self.listeners().map(QueueListener::queue), after(timeout))
+        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
+        self.gate.flush_tees();
+        result
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
@@ -229,9 +234,12 @@ impl Backend {
         let just_now = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
         let before = just_now.map_or(Duration::ZERO, |in_vain| in_vain.waited);
         let began = Instant::now();
-        let result = self.flush(self.flush_timeout.saturating_sub(before));
+        let timeout = self.flush_timeout.saturating_sub(before);
+        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
         let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
         *lock(&self.in_vain) = result.is_err().then_some(in_vain);
+        // A panic in a destructor would end the process. The panic hook has told of it.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.gate.flush_tees())).map_err(std::mem::forget);
         result
     }
 

@@ -215,6 +215,7 @@ mod random;
 mod record;
 mod stats;
 mod sync;
+mod tees;
 mod testing;
 mod value;
 

@@ -12,6 +12,7 @@ use crate::filter::{Filter, LiveFilter, Verdict};
 use crate::process;
 use crate::queue::{Queue, QueueHandler, on_listener_thread};
 use crate::record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
+use crate::tees::Tees;
 
 /// The level of a logger that was given none: Info.
 pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
@@ -55,7 +56,7 @@ impl Logger {
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.gate.filter.verdict(metadata) != Verdict::Refused
-            && self.handlers.iter().any(|handler| handler.enabled(metadata))
+            && (self.handlers.iter().any(|handler| handler.enabled(metadata)) || self.gate.tees.enabled(metadata))
             && !on_listener_thread()
     }
 
@@ -65,33 +66,49 @@ impl Log for Logger {
         if verdict == Verdict::Refused || on_listener_thread() {
             return;
         }
-        let mut handlers = self.handlers.iter().filter(|handler| handler.enabled(metadata)).peekable();
-        if handlers.peek().is_none() {
-            return;
-        }
-        // Once for all handlers, and before any lock: formatting runs code of the user's.
-        let captured = LogRecord::capture(record, self.max_message_bytes);
-        if verdict == Verdict::UpToMessage && !self.gate.filter.takes_message(metadata, captured.message()) {
-            return;
-        }
-        while let Some(handler) = handlers.next() {
-            if handlers.peek().is_none() {
-                return handler.handle(metadata, captured);
+        let mut handlers = self.handlers.iter().filter(|handler| handler.enabled(metadata));
+        let first = handlers.next();
+        if first.is_some() || verdict == Verdict::UpToMessage {
+            // Once for all handlers, and before any lock: formatting runs code of the user's.
+            let captured = LogRecord::capture(record, self.max_message_bytes);
+            if verdict == Verdict::UpToMessage && !self.gate.filter.takes_message(metadata, captured.message()) {
+                return;
             }
-            handler.handle(metadata, captured.clone());
+            if let Some(first) = first {
+                hand_over(captured, metadata, first, handlers);
+            }
         }
+        self.gate.tees.log(record);
     }
 
     fn flush(&self) {
         // `Log::flush` has no result; who wants one has `Guard::flush`.
         let _ = flush(self.handlers.iter().map(QueueHandler::queue), after(self.flush_timeout));
+        self.gate.flush_tees();
     }
 }
 
-/// The logger's own filter, which every record has to pass. The guard has it too, to replace the filter.
+/// Gives the record to each of the handlers, the last of which needs no copy.
+fn hand_over<'a>(
+    record: LogRecord,
+    metadata: &Metadata<'_>,
+    first: &'a QueueHandler,
+    others: impl Iterator<Item = &'a QueueHandler>,
+) {
+    let mut handler = first;
+    for next in others {
+        handler.handle(metadata, record.clone());
+        handler = next;
+    }
+    handler.handle(metadata, record);
+}
+
+/// The logger's own filter, which every record has to pass, and the tees right behind it. The guard has them too: to
+/// replace the one, and to flush the others.
 #[derive(Debug)]
 pub(crate) struct Gate {
     filter: LiveFilter,
+    tees: Tees,
     /// What `log::set_max_level` shall let through at first.
     initial_level: LevelFilter,
     /// The most detailed level that anybody behind the gate wants.
@@ -102,10 +119,11 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Without a filter it is all open, and `log::set_max_level` decides.
-    pub(crate) fn new(filter: Option<Filter>, wanted: LevelFilter) -> Self {
+    pub(crate) fn new(filter: Option<Filter>, handlers_want: LevelFilter, tees: Tees) -> Self {
+        let wanted = if tees.is_empty() { handlers_want } else { LevelFilter::Trace };
         let initial_level = filter.as_ref().map_or(DEFAULT_LEVEL, Filter::widest).min(wanted);
         let filter = LiveFilter::new(filter.unwrap_or(LevelFilter::Trace.into()));
-        Self { filter, initial_level, wanted, installed: AtomicBool::new(false) }
+        Self { filter, tees, initial_level, wanted, installed: AtomicBool::new(false) }
     }
 
     /// The level for `log::set_max_level` until the filter is replaced: what is more detailed would go nowhere.
@@ -117,6 +135,14 @@ impl Gate {
     pub(crate) fn install(&self) {
         log::set_max_level(self.initial_level);
         self.installed.store(true, Ordering::Release);
+    }
+
+    /// Has the tees flush, in a flush of ours. What a tee panics with goes to the caller.
+    pub(crate) fn flush_tees(&self) {
+        // A listener's thread must not wait for whatever they wait for, and nothing of its own has come to them.
+        if !on_listener_thread() {
+            self.tees.flush();
+        }
     }
 
     pub(crate) fn replace_filter(&self, filter: Filter) {

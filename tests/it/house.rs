@@ -24,11 +24,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("testing", &["handler", "record", "sync"]),
     ("queue", &["clock", "filter", "ledger", "record", "sync"]),
     ("listener", &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync"]),
-    ("logger", &["clock", "error", "filter", "process", "queue", "record"]),
+    ("tees", &[]),
+    ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
     ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
     ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
-    ("builder", &["error", "fields", "filter", "global", "guard", "listener", "logger", "pipeline", "queue"]),
+    ("builder", &["error", "fields", "filter", "global", "guard", "listener", "logger", "pipeline", "queue", "tees"]),
 ];
 
 /// Foreign crates, and where they may be named.
