@@ -40,8 +40,12 @@ impl Builder {
     /// Of a level and a [filter](Self::filter), the one that is set last holds.
     #[doc(alias = "filter_level")]
     #[doc(alias = "max_level")]
-    pub fn level(mut self, level: LevelFilter) -> Self {
-        self.filter = Some(Ok(level.into()));
+    pub fn level(self, level: LevelFilter) -> Self {
+        self.own_filter(level.into())
+    }
+
+    pub(crate) fn own_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(Ok(filter));
         self
     }
 

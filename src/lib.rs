@@ -198,6 +198,7 @@
 mod builder;
 mod clock;
 mod count;
+mod env;
 mod error;
 mod fields;
 mod filter;
@@ -220,6 +221,7 @@ mod testing;
 mod value;
 
 pub use builder::Builder;
+pub use env::init_from_env;
 pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};

@@ -155,7 +155,7 @@ impl Pipeline {
         Ok(Prepared { name, workers, filter: filter?, limits, policy })
     }
 
-    fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.name.as_deref() == Some("") {
             return Err(Error::invalid("name", "must not be empty"));
         }

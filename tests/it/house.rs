@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("global", &["error", "guard", "logger", "stats"]),
     ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
     ("builder", &["error", "fields", "filter", "global", "guard", "listener", "logger", "pipeline", "queue", "tees"]),
+    ("env", &["builder", "error", "filter", "guard", "http", "pipeline", "queue"]),
 ];
 
 /// Foreign crates, and where they may be named.
