@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use log::{LevelFilter, Log};
@@ -13,6 +14,7 @@ use crate::global;
 use crate::guard::{Backend, Guard};
 use crate::listener::{Failure, OnError, QueueListener};
 use crate::logger::{Gate, Logger, Settings};
+use crate::panics;
 use crate::pipeline::{Pipeline, Prepared};
 use crate::queue::{Queue, QueueHandler};
 use crate::tees::Tees;
@@ -28,6 +30,7 @@ pub struct Builder {
     pipelines: Vec<Pipeline>,
     tees: Tees,
     on_error: Option<OnError>,
+    log_panics: bool,
 }
 
 impl Builder {
@@ -174,6 +177,29 @@ impl Builder {
         self
     }
 
+    /// Whether panics are logged, on whichever thread: as a record at level Error, with target `panic` and the panic's file
+    /// and line. Defaults to `false`.
+    ///
+    /// `init` puts a hook in front of the one that there is ([`std::panic::set_hook`]). It logs the panic, flushes for
+    /// [`flush_timeout`](Self::flush_timeout) at the most, and then calls the hook that was there; so the record gets out
+    /// also where a panic ends the process, by `panic = "abort"` say. Where the environment asks for backtraces
+    /// (`RUST_BACKTRACE`), the record has one, as the key-value `backtrace`. Levels and filters are for panics too:
+    /// directives that name no level for all targets need a `panic=error`.
+    ///
+    /// Not logged are the panics on a listener's thread, of a handler say, which are caught, counted and told of anyway;
+    /// and those in a forked process. [`build`](Self::build) leaves the hook alone. A [tee](Self::tee) gets the record as
+    /// any other, but one that panics over it ends the process, as each panic in a hook does.
+    ///
+    /// ```
+    /// let guard = logpost::builder().handler(logpost::CaptureHandler::new()).log_panics(true).init()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "panic_hook")]
+    pub fn log_panics(mut self, yes: bool) -> Self {
+        self.log_panics = yes;
+        self
+    }
+
     /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
     /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`](crate::DEFAULT_MAX_MESSAGE_BYTES).
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
@@ -214,10 +240,14 @@ impl Builder {
     /// # Errors
     ///
     /// As [`build`](Self::build); and if the process already has a logger, [`Error::is_already_initialized`]. No thread
-    /// is left behind then.
+    /// is left behind then. And [`log_panics`](Self::log_panics), on a thread that is panicking.
     pub fn init(self) -> Result<Guard, Error> {
         if global::is_installed() {
             return Err(Error::already_initialized());
+        }
+        let log_panics = self.log_panics;
+        if log_panics && thread::panicking() {
+            return Err(Error::invalid("log_panics", "can't be set up on a thread that is panicking"));
         }
         let (logger, backend) = self.start()?;
         let backend = Arc::new(backend);
@@ -226,6 +256,9 @@ impl Builder {
                 backend.dismantle();
             }
             return Err(error);
+        }
+        if log_panics {
+            panics::log_them(Arc::clone(&backend));
         }
         Ok(Guard::new(backend))
     }
@@ -277,6 +310,7 @@ impl fmt::Debug for Builder {
             .field("settings", &self.settings)
             .field("pipelines", &self.pipelines)
             .field("tees", &self.tees)
+            .field("log_panics", &self.log_panics)
             .finish_non_exhaustive()
     }
 }
@@ -287,7 +321,6 @@ mod tests {
     use crate::http::HttpHandler;
     use log::info;
     use std::sync::mpsc;
-    use std::thread;
     use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(60);

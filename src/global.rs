@@ -53,7 +53,7 @@ fn flush_at_exit(backend: &Arc<Backend>) {
 
     impl Drop for FlushAtExit {
         fn drop(&mut self) {
-            self.0.flush_at_exit();
+            self.0.flush_before("exit");
         }
     }
 

@@ -243,13 +243,13 @@ impl Backend {
         result
     }
 
-    /// The last flush of the process: says what is left undelivered.
-    pub(crate) fn flush_at_exit(&self) {
+    /// Perhaps the last flush of the process: says what is left undelivered.
+    pub(crate) fn flush_before(&self, end: &str) {
         if process::is_forked() {
             return;
         }
         if let Err(error) = self.flush_at_drop() {
-            print(format_args!("{} left undelivered at exit", Records(error.pending())));
+            print(format_args!("{} left undelivered at {end}", Records(error.pending())));
         }
     }
 

@@ -209,6 +209,7 @@ mod http;
 mod ledger;
 mod listener;
 mod logger;
+mod panics;
 mod pipeline;
 mod process;
 mod queue;

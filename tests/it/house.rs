@@ -28,8 +28,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
     ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
+    ("panics", &["guard", "process", "queue"]),
     ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
-    ("builder", &["error", "fields", "filter", "global", "guard", "listener", "logger", "pipeline", "queue", "tees"]),
+    (
+        "builder",
+        &["error", "fields", "filter", "global", "guard", "listener", "logger", "panics", "pipeline", "queue", "tees"],
+    ),
     ("env", &["builder", "error", "filter", "guard", "http", "pipeline", "queue"]),
 ];
 
