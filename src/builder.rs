@@ -40,7 +40,7 @@ impl Builder {
     /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word, until
     /// [`Guard::set_level`].
     ///
-    /// Of a level and a [filter](Self::filter), the one that is set last holds.
+    /// Of a level and a `filter`, the one that is set last holds.
     #[doc(alias = "filter_level")]
     #[doc(alias = "max_level")]
     pub fn level(self, level: LevelFilter) -> Self {
@@ -128,7 +128,7 @@ impl Builder {
     /// Adds another backend of `log`, `env_logger` for the console say, which is called in place: on the caller's thread,
     /// while the caller waits. There may be any number of them. Defaults to none.
     ///
-    /// It gets each record that passes the logger's own [level](Self::level) or [filter](Self::filter), after the queues
+    /// It gets each record that passes the logger's own [level](Self::level) or `filter`, after the queues
     /// have it, and may refuse what it does not want; the levels and filters of pipelines are not about it. So the
     /// logger's own has to let through what either side wants:
     /// `.filter("debug").handler(Pipeline::new(http).level(LevelFilter::Info))`. A flush flushes it, without a deadline;

@@ -18,7 +18,7 @@ use crate::queue::Overflow;
 /// |---|---|---|
 /// | `LOGPOST_URL` | where to: an http or https URL | no logger |
 /// | `LOGPOST_LEVEL` | `off`, `error`, `warn`, `info`, `debug` or `trace` | `RUST_LOG` |
-/// | `RUST_LOG` (feature `env-filter`) | directives, as in [`Builder::filter`]; not looked at where `LOGPOST_LEVEL` is set | `info` |
+/// | `RUST_LOG` (feature `env-filter`) | directives, as in `Builder::filter`; not looked at where `LOGPOST_LEVEL` is set | `info` |
 /// | `LOGPOST_USER`, `LOGPOST_PASSWORD` | credentials, for `Authorization: Basic` | those in the URL, if any; an empty password |
 /// | `LOGPOST_TOKEN` | for `Authorization: Bearer`, in place of a user | none |
 /// | `LOGPOST_TIMEOUT` | a duration: how long a request may take | [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT) |

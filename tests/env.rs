@@ -29,7 +29,7 @@ fn child() {
     let Ok(told) = env::var(CHILD) else { return };
     let guard = match told.as_str() {
         "init_from_env" => logpost::init_from_env(),
-        "builder" => Builder::from_env().and_then(|builder| builder.map(|builder| builder.init()).transpose()),
+        "builder" => Builder::from_env().and_then(|builder| builder.map(Builder::init).transpose()),
         #[cfg(feature = "env-filter")]
         "filter_env" => {
             let handler = logpost::HttpHandler::new(env::var("LOGPOST_URL").unwrap()).unwrap();

@@ -125,7 +125,6 @@ fn child(what: &str, url: &str) {
         "can_not_unwind" => can_not_unwind(),
         // Where this program was compiled with `panic = "abort"`.
         "abort" => {
-            assert!(cfg!(panic = "abort"), "compiled otherwise");
             let _never = OnDrop(Some(|| info!("unwound")));
             thread::spawn(|| panic!("on purpose")).join().unwrap_err();
             info!("after");
@@ -158,7 +157,7 @@ fn panic_inside_display(builder: Builder) {
     }
     let guard = builder.init().unwrap();
     info!("before");
-    catch_unwind(|| info!("half {}", Panics)).unwrap_err();
+    catch_unwind(|| info!("half {Panics}")).unwrap_err();
     info!("after");
     guard.flush(LONG).unwrap();
 }
@@ -372,7 +371,7 @@ fn compiled_to_abort() -> Option<PathBuf> {
     let messages = String::from_utf8(output.stdout).unwrap();
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let of_this_test = messages.filter(|message| message["target"]["name"] == "panic_hook");
-    of_this_test.filter_map(|message| Some(message["executable"].as_str()?.into())).last()
+    of_this_test.filter_map(|message| Some(message["executable"].as_str()?.into())).next_back()
 }
 
 /// As this program was compiled with them, so that there is nothing else to compile.

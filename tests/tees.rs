@@ -16,7 +16,7 @@ use logpost_test_support::LONG;
 struct Seen(Arc<Mutex<Vec<(String, ThreadId)>>>);
 
 impl Seen {
-    fn push(&self, what: impl ToString) {
+    fn push(&self, what: &dyn ToString) {
         self.0.lock().unwrap().push((what.to_string(), thread::current().id()));
     }
 
@@ -31,11 +31,11 @@ impl Log for Seen {
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.push(record.args());
+        self.push(&record.args());
     }
 
     fn flush(&self) {
-        self.push("flush");
+        self.push(&"flush");
     }
 }
 
@@ -150,15 +150,15 @@ fn a_tee_may_be_a_logger_of_ours_with_tees_of_its_own() {
 #[test]
 fn a_tee_that_panics_takes_the_record_from_nobody() {
     static PANICS: AtomicU32 = AtomicU32::new(0);
-    let (seen, capture) = (Seen::default(), CaptureHandler::new());
-    let panics = || {
+    fn panics() {
         let number = PANICS.fetch_add(1, Ordering::SeqCst) + 1;
         panic!("on purpose: {number}");
-    };
+    }
+    let (seen, capture) = (Seen::default(), CaptureHandler::new());
     let (logger, guard) = logpost::builder()
         .handler(capture.clone())
-        .tee(Does(move |_: &Record<'_>| panics(), move || panics()))
-        .tee(Does(move |_: &Record<'_>| panics(), || {}))
+        .tee(Does(|_: &Record<'_>| panics(), panics))
+        .tee(Does(|_: &Record<'_>| panics(), || {}))
         .tee(seen.clone())
         .build()
         .unwrap();

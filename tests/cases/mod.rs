@@ -16,15 +16,15 @@ pub(crate) fn run(cases: Vec<Case>) -> ExitCode {
     let given = |option: &str| arguments.iter().any(|argument| argument == option);
     let is_filter = |pair: &&[String]| !pair[1].starts_with('-') && !OPTIONS_WITH_VALUES.contains(&pair[0].as_str());
     let filters: Vec<_> = arguments.windows(2).filter(is_filter).map(|pair| pair[1].as_str()).collect();
-    let fits = |name: &str| match given("--exact") {
-        true => filters.contains(&name),
-        false => filters.iter().any(|filter| name.contains(filter)),
-    };
+    let exact = given("--exact");
+    let fits = |name: &str| filters.iter().any(|filter| if exact { name == *filter } else { name.contains(filter) });
     let total = cases.len();
     let wanted = |(name, _): &Case| !given("--ignored") && (filters.is_empty() || fits(name));
     let wanted: Vec<_> = cases.into_iter().filter(wanted).collect();
     if given("--list") {
-        wanted.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in wanted {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     let (count, filtered_out) = (wanted.len(), total - wanted.len());

@@ -1,6 +1,7 @@
 //! Behaviour, against a web server of our own and against Python.
 
 mod batches;
+mod bounds;
 mod corpus;
 mod deliver;
 mod faults;

@@ -127,12 +127,12 @@ fn a_pipeline_that_fails_delays_no_other() {
 /// The one that makes callers wait is given to the builder first, and gets each record last.
 #[test]
 fn a_caller_that_waits_for_room_has_given_its_record_to_all_others_before() {
-    let (hangs, called, release) = hangs();
+    let (hangs, reached, release) = hangs();
     let capture = CaptureHandler::new();
     let full = Pipeline::new(hangs).name("full").capacity(1).overflow(Overflow::Block(10 * LONG));
     let (logger, guard) = logpost::builder().handler(full).handler(capture.clone()).build().unwrap();
     info!(logger: logger, "at the handler");
-    called.recv_timeout(LONG).unwrap();
+    reached.recv_timeout(LONG).unwrap();
     info!(logger: logger, "in the queue");
     thread::scope(|scope| {
         let caller = scope.spawn(|| info!(logger: logger, "at the door"));
