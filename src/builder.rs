@@ -182,7 +182,7 @@ impl Builder {
     ///
     /// `init` puts a hook in front of the one that there is ([`std::panic::set_hook`]). It logs the panic, flushes for
     /// [`flush_timeout`](Self::flush_timeout) at the most, and then calls the hook that was there; so the record gets out
-    /// also where a panic ends the process, by `panic = "abort"` say. Where the environment asks for backtraces
+    /// also where a panic ends the process, by `panic = "abort"` say. A hook that is set later has to call it. Where the environment asks for backtraces
     /// (`RUST_BACKTRACE`), the record has one, as the key-value `backtrace`. Levels and filters are for panics too:
     /// directives that name no level for all targets need a `panic=error`.
     ///

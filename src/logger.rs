@@ -67,15 +67,32 @@ impl Log for Logger {
             return;
         }
         let mut handlers = self.handlers.iter().filter(|handler| handler.enabled(metadata));
-        let first = handlers.next();
-        if first.is_some() || verdict == Verdict::UpToMessage {
-            // Once for all handlers, and before any lock: formatting runs code of the user's.
-            let captured = LogRecord::capture(record, self.max_message_bytes);
-            if verdict == Verdict::UpToMessage && !self.gate.filter.takes_message(metadata, captured.message()) {
-                return;
+        match handlers.next() {
+            Some(first) => {
+                // Once for all handlers, and before any lock: formatting runs code of the user's.
+                let captured = LogRecord::capture(record, self.max_message_bytes);
+                if verdict == Verdict::UpToMessage && !self.gate.takes(metadata, &captured) {
+                    return;
+                }
+                // The last of them needs no copy.
+                let mut handler = first;
+                for next in handlers {
+                    if handler.takes(metadata, &captured) {
+                        handler.queue().put(captured.clone());
+                    }
+                    handler = next;
+                }
+                if handler.takes(metadata, &captured) {
+                    handler.queue().put(captured);
+                }
             }
-            if let Some(first) = first {
-                hand_over(captured, metadata, first, handlers);
+            None if self.gate.tees.is_empty() => return,
+            None => {
+                if verdict == Verdict::UpToMessage
+                    && !self.gate.takes(metadata, &LogRecord::capture(record, self.max_message_bytes))
+                {
+                    return;
+                }
             }
         }
         self.gate.tees.log(record);
@@ -86,21 +103,6 @@ impl Log for Logger {
         let _ = flush(self.handlers.iter().map(QueueHandler::queue), after(self.flush_timeout));
         self.gate.flush_tees();
     }
-}
-
-/// Gives the record to each of the handlers, the last of which needs no copy.
-fn hand_over<'a>(
-    record: LogRecord,
-    metadata: &Metadata<'_>,
-    first: &'a QueueHandler,
-    others: impl Iterator<Item = &'a QueueHandler>,
-) {
-    let mut handler = first;
-    for next in others {
-        handler.handle(metadata, record.clone());
-        handler = next;
-    }
-    handler.handle(metadata, record);
 }
 
 /// The logger's own filter, which every record has to pass, and the tees right behind it. The guard has them too: to
@@ -124,6 +126,12 @@ impl Gate {
         let initial_level = filter.as_ref().map_or(DEFAULT_LEVEL, Filter::widest).min(wanted);
         let filter = LiveFilter::new(filter.unwrap_or(LevelFilter::Trace.into()));
         Self { filter, tees, initial_level, wanted, installed: AtomicBool::new(false) }
+    }
+
+    /// Whether a record of which its filter could not tell may pass, now that there is its message.
+    #[cold]
+    fn takes(&self, metadata: &Metadata<'_>, record: &LogRecord) -> bool {
+        self.filter.takes_message(metadata, record.message())
     }
 
     /// The level for `log::set_max_level` until the filter is replaced: what is more detailed would go nowhere.

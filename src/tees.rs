@@ -24,8 +24,11 @@ impl Tees {
         self.0.iter().any(|tee| tee.enabled(metadata))
     }
 
+    #[inline]
     pub(crate) fn log(&self, record: &Record<'_>) {
-        self.each(|tee| tee.log(record));
+        if !self.is_empty() {
+            self.each(|tee| tee.log(record));
+        }
     }
 
     pub(crate) fn flush(&self) {
@@ -36,9 +39,6 @@ impl Tees {
     ///
     /// What a tee itself logs or flushes does not come back to it, or there would be no end.
     fn each(&self, call: impl Fn(&dyn Log)) {
-        if self.is_empty() {
-            return;
-        }
         let Some(_turn) = Turn::begin(self) else { return };
         let mut first = None;
         for tee in &self.0 {

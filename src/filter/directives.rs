@@ -41,6 +41,10 @@ impl Directives {
         if self.reads_messages { Verdict::UpToMessage } else { Verdict::Taken }
     }
 
+    pub(super) fn reads_messages(&self) -> bool {
+        self.reads_messages
+    }
+
     pub(super) fn takes_message(&self, metadata: &Metadata<'_>, message: &str) -> bool {
         if !self.reads_messages {
             return true;

@@ -49,6 +49,11 @@ impl Filter {
         self.directives.as_ref().map_or(Verdict::Taken, |directives| directives.verdict(metadata))
     }
 
+    /// Whether there are records of which it can't tell without their message.
+    pub(crate) fn reads_messages(&self) -> bool {
+        self.directives.as_ref().is_some_and(|directives| directives.reads_messages())
+    }
+
     /// Whether it takes a record with this message, which it has not refused before.
     pub(crate) fn takes_message(&self, metadata: &Metadata<'_>, message: &str) -> bool {
         self.directives.as_ref().is_none_or(|directives| directives.takes_message(metadata, message))

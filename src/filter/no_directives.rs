@@ -15,6 +15,10 @@ impl Directives {
         match *self {}
     }
 
+    pub(super) fn reads_messages(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn takes_message(&self, _: &Metadata<'_>, _: &str) -> bool {
         match *self {}
     }

@@ -43,11 +43,14 @@ impl QueueHandler {
         self.filter.verdict(metadata) != Verdict::Refused
     }
 
-    /// Puts a record into the queue that is enabled, unless its message is not wanted.
-    pub(crate) fn handle(&self, metadata: &Metadata<'_>, record: LogRecord) {
-        if self.filter.takes_message(metadata, record.message()) {
-            self.queue.put(record);
-        }
+    /// Whether it wants a record that is enabled, now that there is its message.
+    pub(crate) fn takes(&self, metadata: &Metadata<'_>, record: &LogRecord) -> bool {
+        !self.filter.reads_messages() || self.takes_message(metadata, record)
+    }
+
+    #[cold]
+    fn takes_message(&self, metadata: &Metadata<'_>, record: &LogRecord) -> bool {
+        self.filter.takes_message(metadata, record.message())
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
