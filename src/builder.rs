@@ -2,184 +2,166 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use log::LevelFilter;
+use log::{LevelFilter, Log};
 
 use crate::error::Error;
 use crate::fields;
+use crate::filter::Filter;
 use crate::global;
 use crate::guard::{Backend, Guard};
-use crate::handler::Handler;
-use crate::listener::{Delivery, Failure, OnError, Policy, QueueListener, Retry};
-use crate::logger::{Logger, Settings};
-use crate::queue::{Limits, MAX_BYTES, MAX_RECORDS, Overflow, Queue, QueueHandler};
+use crate::listener::{Failure, OnError, QueueListener};
+use crate::logger::{Gate, Logger, Settings};
+use crate::panics;
+use crate::pipeline::{Pipeline, Prepared};
+use crate::queue::{Queue, QueueHandler};
+use crate::tees::Tees;
 
 /// The most bytes of a message that can be asked for: 1 GiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
-/// The most workers that a pipeline can have.
-const MAX_WORKERS: usize = 64;
-
-/// One handler with its own queue and listener.
-///
-/// [`Builder::handler`] makes one of any handler; with a `Pipeline` its queue and level can be set.
-///
-/// ```
-/// use logpost::{CaptureHandler, Overflow, Pipeline};
-///
-/// let errors = Pipeline::new(CaptureHandler::new())
-///     .level(log::LevelFilter::Error)
-///     .capacity(256)
-///     .overflow(Overflow::DropOldest);
-/// let (logger, guard) = logpost::builder().handler(errors).build()?;
-/// # Ok::<(), logpost::Error>(())
-/// ```
-#[must_use = "a pipeline does nothing until it is given to a builder"]
-pub struct Pipeline {
-    handler: Box<dyn Handler>,
-    level: LevelFilter,
-    limits: Limits,
-    policy: Policy,
-    workers: usize,
-}
-
-impl Pipeline {
-    /// A pipeline with all the defaults.
-    pub fn new(handler: impl Handler + 'static) -> Self {
-        Self {
-            handler: Box::new(handler),
-            level: LevelFilter::Trace,
-            limits: Limits::default(),
-            policy: Policy::default(),
-            workers: 1,
-        }
-    }
-
-    /// The most detailed level that this handler gets. Defaults to `Trace`: all that the logger lets through.
-    pub fn level(mut self, level: LevelFilter) -> Self {
-        self.level = level;
-        self
-    }
-
-    /// How many records may wait, besides those being sent: from 1 to 8,388,608. Defaults to
-    /// [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY). Beyond what is [preallocated](Self::preallocate), the memory is
-    /// taken as records come.
-    pub fn capacity(mut self, records: usize) -> Self {
-        self.limits.records = records;
-        self
-    }
-
-    /// How many bytes the waiting records may take, their own memory included: from 1 to 512 GiB. Defaults to
-    /// [`DEFAULT_CAPACITY_BYTES`](crate::DEFAULT_CAPACITY_BYTES).
-    pub fn capacity_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
-        self
-    }
-
-    /// How many records the queue has memory for from the beginning, 128 bytes for each, as far as its capacity goes.
-    /// Defaults to [`DEFAULT_PREALLOCATED`](crate::DEFAULT_PREALLOCATED).
-    ///
-    /// A burst of so many does not have to wait for memory; a larger one does, some microseconds for every 4 KiB, once:
-    /// the queue keeps what it has had. 0 suits a program that is short of memory.
-    pub fn preallocate(mut self, records: usize) -> Self {
-        self.limits.preallocated = records;
-        self
-    }
-
-    /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.limits.overflow = overflow;
-        self
-    }
-
-    /// When a failed attempt is made again. Defaults to [`Retry::default`]: for ever.
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.policy.retry = retry;
-        self
-    }
-
-    /// Whether a record may arrive twice, or rather not at all. Defaults to [`Delivery::AtLeastOnce`].
-    pub fn delivery(mut self, delivery: Delivery) -> Self {
-        self.policy.delivery = delivery;
-        self
-    }
-
-    /// How many threads deliver, each with a connection of its own: from 1 to 64. Defaults to 1.
-    ///
-    /// A worker has one request under way at a time, so at 100 ms a request one of them makes ten a second, and n make n
-    /// times as many. With more than one, records may overtake each other: each worker keeps the order of those it
-    /// takes, and no more than that. A flush and a stop are for all of them.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// A handler for each worker.
-    fn handlers(handler: Box<dyn Handler>, workers: usize) -> Result<Vec<Box<dyn Handler>>, Error> {
-        if workers == 0 || workers > MAX_WORKERS {
-            return Err(Error::invalid("workers", format!("must be from 1 to {MAX_WORKERS}, but is {workers}")));
-        }
-        let missing =
-            || Error::invalid("workers", format!("of {workers}, but the handler can't make another of itself"));
-        let others: Result<Vec<_>, _> = (1..workers).map(|_| handler.another().ok_or_else(missing)).collect();
-        Ok(others?.into_iter().chain([handler]).collect())
-    }
-
-    fn validate(&self) -> Result<(), Error> {
-        let Limits { records, bytes, .. } = self.limits;
-        if records == 0 || records > MAX_RECORDS {
-            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
-            return Err(Error::invalid("capacity", problem));
-        }
-        if bytes == 0 || bytes > MAX_BYTES {
-            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
-            return Err(Error::invalid("capacity_bytes", problem));
-        }
-        self.handler.batch().validate()?;
-        self.policy.retry.validate()
-    }
-}
-
-impl<H: Handler + 'static> From<H> for Pipeline {
-    fn from(handler: H) -> Self {
-        Self::new(handler)
-    }
-}
-
-impl fmt::Debug for Pipeline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline")
-            .field("level", &self.level)
-            .field("limits", &self.limits)
-            .field("policy", &self.policy)
-            .field("workers", &self.workers)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Configures a logger; made by [`builder`](crate::builder).
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
 pub struct Builder {
+    filter: Option<Result<Filter, Error>>,
     settings: Settings,
     pipelines: Vec<Pipeline>,
+    tees: Tees,
     on_error: Option<OnError>,
+    log_panics: bool,
 }
 
 impl Builder {
     /// The most detailed level that is logged. Defaults to [`DEFAULT_LEVEL`](crate::DEFAULT_LEVEL).
     ///
     /// `init` hands it to [`log::set_max_level`], which also decides what a disabled `log::trace!` costs: nothing. With
-    /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word.
-    pub fn level(mut self, level: LevelFilter) -> Self {
-        self.settings.level = Some(level);
+    /// the default, a later call of `log::set_max_level` may let more through; a level set here is the last word, until
+    /// [`Guard::set_level`].
+    ///
+    /// Of a level and a `filter`, the one that is set last holds.
+    #[doc(alias = "filter_level")]
+    #[doc(alias = "max_level")]
+    pub fn level(self, level: LevelFilter) -> Self {
+        self.own_filter(level.into())
+    }
+
+    pub(crate) fn own_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(Ok(filter));
         self
     }
 
-    /// Adds a destination: a handler, or a [`Pipeline`] around one. Each has a queue and threads of its own, so one
-    /// that fails does not delay another.
+    /// What is logged, by directives as in `RUST_LOG`. Defaults to none: [`level`](Self::level) decides.
+    ///
+    /// Directives are separated by commas. Each is a level, for every target that no other directive is about
+    /// (`info`); a target and its level (`my_app::db=debug`, for all targets that begin so); or a target alone, for all
+    /// its levels. The longest target that fits decides, and what no directive fits is not logged. The levels are `off`,
+    /// `error`, `warn`, `info`, `debug` and `trace`. Behind them, after a slash, there may be a text that a message must
+    /// contain (`info/timeout`); with the feature `regex`, or where another crate has the feature `regex` of
+    /// `env_filter` on, a regular expression that it must match. Beware that `inof` is the target of that name.
+    ///
+    /// Of a level and a filter, the one that is set last holds: a level is a filter without targets. The most detailed
+    /// level in it goes to [`log::set_max_level`]. Directives that do not parse are an error of `build` and `init`, as
+    /// are none at all. [`Guard::set_filter`] replaces them later.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use logpost::CaptureHandler;
+    ///
+    /// let capture = CaptureHandler::new();
+    /// let (logger, guard) = logpost::builder().filter("info,my_app::db=debug").handler(capture.clone()).build()?;
+    /// log::debug!(logger: logger, target: "my_app::db", "connected");
+    /// log::debug!(logger: logger, target: "my_app", "not logged");
+    /// guard.flush(Duration::from_secs(5))?;
+    /// assert_eq!(capture.messages(), ["connected"]);
+    ///
+    /// let error = logpost::builder().filter("my_app=loud").handler(capture).build().unwrap_err();
+    /// assert_eq!(error.setting(), Some("filter"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "parse_filters")]
+    #[doc(alias = "filter_module")]
+    #[doc(alias = "level_for")]
+    pub fn filter(mut self, directives: &str) -> Self {
+        self.filter = Some(Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem)));
+        self
+    }
+
+    /// What is logged, by [directives](Self::filter) in the environment variable `name`, which is read at once. Where it
+    /// is unset or empty, it is as if this had not been called.
+    ///
+    /// Directives that do not parse are an error of `build` and `init`, which names the variable.
+    ///
+    /// ```
+    /// use logpost::CaptureHandler;
+    ///
+    /// // Info, unless RUST_LOG has something else to say.
+    /// let builder = logpost::builder().level(log::LevelFilter::Info).filter_env("RUST_LOG");
+    /// let (logger, guard) = builder.handler(CaptureHandler::new()).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "RUST_LOG")]
+    #[doc(alias = "parse_env")]
+    #[doc(alias = "parse_default_env")]
+    pub fn filter_env(mut self, name: &str) -> Self {
+        let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
+            return self;
+        };
+        // What is not Unicode is shown as such, and does not parse.
+        let parsed = value.to_str().ok_or_else(|| format!("{value:?} is not UTF-8")).and_then(Filter::parse);
+        self.filter = Some(parsed.map_err(|problem| Error::invalid("filter_env", format!("{name}: {problem}"))));
+        self
+    }
+
+    /// Adds a destination: a handler, or a [`Pipeline`] around one; any number of them. Each has a queue and threads of
+    /// its own, so one that fails or hangs does not delay another. A caller that waits for room, by
+    /// [`Overflow::Block`](crate::Overflow::Block), has given its record to all others before.
+    #[doc(alias = "addHandler")]
     pub fn handler(mut self, pipeline: impl Into<Pipeline>) -> Self {
         self.pipelines.push(pipeline.into());
+        self
+    }
+
+    /// Adds another backend of `log`, `env_logger` for the console say, which is called in place: on the caller's thread,
+    /// while the caller waits. There may be any number of them. Defaults to none.
+    ///
+    /// It gets each record that passes the logger's own [level](Self::level) or `filter`, after the queues
+    /// have it, and may refuse what it does not want; the levels and filters of pipelines are not about it. So the
+    /// logger's own has to let through what either side wants:
+    /// `.filter("debug").handler(Pipeline::new(http).level(LevelFilter::Info))`. A flush flushes it, without a deadline;
+    /// [`Guard::stop`] does not concern it.
+    ///
+    /// What it logs itself goes to the queues but not to the tees, which would never end. Where it panics, the queues and
+    /// the other tees have their record, and the caller has the panic, as without us. What is logged on a listener's
+    /// thread does not come to it, since HTTP clients log secrets.
+    ///
+    /// ```
+    /// use log::{Log, Metadata, Record};
+    /// use logpost::CaptureHandler;
+    ///
+    /// struct Console;
+    ///
+    /// impl Log for Console {
+    ///     fn enabled(&self, _: &Metadata) -> bool {
+    ///         true
+    ///     }
+    ///     fn log(&self, record: &Record) {
+    ///         eprintln!("{:5} {}", record.level(), record.args());
+    ///     }
+    ///     fn flush(&self) {}
+    /// }
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).tee(Console).init()?;
+    /// log::info!("here and there");
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "chain")]
+    #[doc(alias = "duplicate_to_stderr")]
+    pub fn tee(mut self, other: impl Log + 'static) -> Self {
+        self.tees.push(other);
         self
     }
 
@@ -192,6 +174,29 @@ impl Builder {
     /// caught and counted.
     pub fn on_error(mut self, on_error: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(on_error));
+        self
+    }
+
+    /// Whether panics are logged, on whichever thread: as a record at level Error, with target `panic` and the panic's file
+    /// and line. Defaults to `false`.
+    ///
+    /// `init` puts a hook in front of the one that there is ([`std::panic::set_hook`]). It logs the panic, flushes for
+    /// [`flush_timeout`](Self::flush_timeout) at the most, and then calls the hook that was there; so the record gets out
+    /// also where a panic ends the process, by `panic = "abort"` say. A hook that is set later has to call it. Where the environment asks for backtraces
+    /// (`RUST_BACKTRACE`), the record has one, as the key-value `backtrace`. Levels and filters are for panics too:
+    /// directives that name no level for all targets need a `panic=error`.
+    ///
+    /// Not logged are the panics on a listener's thread, of a handler say, which are caught, counted and told of anyway;
+    /// and those in a forked process. [`build`](Self::build) leaves the hook alone. A [tee](Self::tee) gets the record as
+    /// any other, but one that panics over it ends the process, as each panic in a hook does.
+    ///
+    /// ```
+    /// let guard = logpost::builder().handler(logpost::CaptureHandler::new()).log_panics(true).init()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "panic_hook")]
+    pub fn log_panics(mut self, yes: bool) -> Self {
+        self.log_panics = yes;
         self
     }
 
@@ -220,8 +225,9 @@ impl Builder {
     /// A setting that is wrong, no handler at all, or a thread that could not be started.
     pub fn build(self) -> Result<(Logger, Guard), Error> {
         let (logger, backend) = self.start()?;
-        if log::max_level() < logger.max_level() {
-            log::set_max_level(logger.max_level());
+        let level = backend.gate().initial_level();
+        if log::max_level() < level {
+            log::set_max_level(level);
         }
         Ok((logger, Guard::new(Arc::new(backend))))
     }
@@ -234,10 +240,14 @@ impl Builder {
     /// # Errors
     ///
     /// As [`build`](Self::build); and if the process already has a logger, [`Error::is_already_initialized`]. No thread
-    /// is left behind then.
+    /// is left behind then. And [`log_panics`](Self::log_panics), on a thread that is panicking.
     pub fn init(self) -> Result<Guard, Error> {
         if global::is_installed() {
             return Err(Error::already_initialized());
+        }
+        let log_panics = self.log_panics;
+        if log_panics && thread::panicking() {
+            return Err(Error::invalid("log_panics", "can't be set up on a thread that is panicking"));
         }
         let (logger, backend) = self.start()?;
         let backend = Arc::new(backend);
@@ -247,6 +257,9 @@ impl Builder {
             }
             return Err(error);
         }
+        if log_panics {
+            panics::log_them(Arc::clone(&backend));
+        }
         Ok(Guard::new(backend))
     }
 
@@ -254,40 +267,50 @@ impl Builder {
         if self.pipelines.is_empty() {
             return Err(Error::invalid("handler", "a logger needs at least one"));
         }
-        self.pipelines.iter().try_for_each(Pipeline::validate)?;
-        let Settings { max_message_bytes, flush_timeout, .. } = self.settings;
+        let filter = self.filter.transpose()?;
+        let Settings { max_message_bytes, flush_timeout } = self.settings;
         if max_message_bytes == 0 || max_message_bytes > MAX_MESSAGE_BYTES {
             let problem = format!("must be from 1 to {MAX_MESSAGE_BYTES} bytes, but is {max_message_bytes}");
             return Err(Error::invalid("max_message_bytes", problem));
         }
         fields::start_clock();
-        let mut prepared = Vec::new();
-        for Pipeline { handler, level, limits, policy, workers } in self.pipelines {
-            prepared.push((Pipeline::handlers(handler, workers)?, level, limits, policy));
-        }
-        let mut handlers = Vec::new();
+        let prepared = self.pipelines.into_iter().zip(1..).map(|(pipeline, place)| pipeline.prepare(place));
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        Prepared::check_names(&prepared)?;
+        let wanted = prepared.iter().map(|pipeline| pipeline.filter.widest()).max().unwrap_or(LevelFilter::Off);
+        let gate = Arc::new(Gate::new(filter, wanted, self.tees));
+        let (mut handlers, mut waited_for) = (Vec::new(), Vec::new());
         let mut listeners = Vec::new();
-        for (workers, level, limits, policy) in prepared {
+        for pipeline in prepared {
+            let may_block = pipeline.may_block();
+            let Prepared { name, workers, filter, limits, policy } = pipeline;
             let queue = Arc::new(Queue::new(limits, workers.len()));
-            handlers.push(QueueHandler::new(Arc::clone(&queue), level));
+            let handler = QueueHandler::new(Arc::clone(&queue), filter);
+            let group = if may_block { &mut waited_for } else { &mut handlers };
+            group.push(handler);
             match QueueListener::start(queue, workers, policy, self.on_error.clone()) {
-                Ok(listener) => listeners.push(listener),
+                Ok(listener) => listeners.push((name, listener)),
                 Err(error) => {
-                    Backend::new(listeners, flush_timeout).dismantle();
+                    Backend::new(gate, listeners, flush_timeout).dismantle();
                     return Err(Error::thread(error));
                 }
             }
         }
-        let logger = Logger::new(handlers, self.settings);
-        Ok((logger, Backend::new(listeners, flush_timeout)))
+        // Last, so that no other pipeline's record waits for room in these.
+        handlers.append(&mut waited_for);
+        let logger = Logger::new(Arc::clone(&gate), handlers, &self.settings);
+        Ok((logger, Backend::new(gate, listeners, flush_timeout)))
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("filter", &self.filter)
             .field("settings", &self.settings)
             .field("pipelines", &self.pipelines)
+            .field("tees", &self.tees)
+            .field("log_panics", &self.log_panics)
             .finish_non_exhaustive()
     }
 }
@@ -298,7 +321,6 @@ mod tests {
     use crate::http::HttpHandler;
     use log::info;
     use std::sync::mpsc;
-    use std::thread;
     use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(60);

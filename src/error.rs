@@ -27,7 +27,8 @@ enum Kind {
 }
 
 impl Error {
-    /// The setting that has a wrong value, by the name of its method (`"url"`, `"capacity"`), if that is what is wrong.
+    /// The setting that has a wrong value, by the name of its method (`"url"`, `"capacity"`) or of its environment variable
+    /// (`"LOGPOST_URL"`), if that is what is wrong.
     pub fn setting(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Setting { name, .. } => Some(name),
@@ -43,6 +44,14 @@ impl Error {
     pub(crate) fn invalid(name: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         Self { kind: Kind::Setting { name, problem } }
+    }
+
+    /// The same, where the setting was made under another name.
+    pub(crate) fn by_another_name(mut self, other: &'static str) -> Self {
+        if let Kind::Setting { name, .. } = &mut self.kind {
+            *name = other;
+        }
+        self
     }
 
     pub(crate) fn already_initialized() -> Self {

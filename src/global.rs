@@ -35,11 +35,10 @@ pub(crate) fn is_installed() -> bool {
 
 /// Makes `logger` the process's, and has the calling thread flush it when it ends.
 pub(crate) fn install(logger: Logger, backend: &Arc<Backend>) -> Result<(), Error> {
-    let level = logger.max_level();
     log::set_boxed_logger(Box::new(logger)).map_err(|_| Error::already_initialized())?;
     // `log` has let nobody else through, so the cell is empty.
     let _ = INSTALLED.set(Arc::clone(backend));
-    log::set_max_level(level);
+    backend.gate().install();
     flush_at_exit(backend);
     Ok(())
 }
@@ -54,7 +53,7 @@ fn flush_at_exit(backend: &Arc<Backend>) {
 
     impl Drop for FlushAtExit {
         fn drop(&mut self) {
-            self.0.flush_at_exit();
+            self.0.flush_before("exit");
         }
     }
 

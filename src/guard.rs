@@ -1,17 +1,24 @@
 //! The running backend, and the handle on it that users keep.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::LevelFilter;
+
 use crate::clock::after;
 use crate::count::Records;
+#[cfg(feature = "env-filter")]
+use crate::error::Error;
 use crate::error::FlushError;
+#[cfg(feature = "env-filter")]
+use crate::filter::Filter;
 use crate::listener::{QueueListener, print};
-use crate::logger;
+use crate::logger::{self, Gate};
 use crate::process;
 use crate::queue::on_listener_thread;
-use crate::stats::Stats;
+use crate::stats::{PipelineStats, Stats};
 use crate::sync::{Mutex, lock};
 
 /// What [`init`](crate::init) and [`Builder::build`](crate::Builder::build) return: flush, stop and statistics.
@@ -33,6 +40,8 @@ impl Guard {
     /// It does not wait out a backoff: a listener that is waiting to try again tries at once. Any number of threads may
     /// flush at the same time. On a listener's own thread (in a handler, say) it does not wait.
     ///
+    /// Then it has each [tee](crate::Builder::tee) flush, however long that takes.
+    ///
     /// # Errors
     ///
     /// After `timeout`, says how many of the records are still pending. They are not lost: their delivery goes on.
@@ -52,6 +61,83 @@ impl Guard {
     /// Where every record is, all handlers taken together.
     pub fn stats(&self) -> Stats {
         self.backend.stats()
+    }
+
+    /// Where every record of the pipeline is that is called `name`, by [`Pipeline::name`](crate::Pipeline::name) or by
+    /// default; `None` if there is none.
+    ///
+    /// ```
+    /// use logpost::{CaptureHandler, Pipeline};
+    ///
+    /// let slack = Pipeline::new(CaptureHandler::new()).name("slack");
+    /// let (logger, guard) = logpost::builder().handler(CaptureHandler::new()).handler(slack).build()?;
+    /// assert!(guard.stats_of("slack").is_some() && guard.stats_of("pipeline-1").is_some());
+    /// assert!(guard.stats_of("pipeline-2").is_none());
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn stats_of(&self, name: &str) -> Option<Stats> {
+        let (_, listener) = self.backend.listeners.iter().find(|(of, _)| of == name)?;
+        Some(listener.queue().ledger().snapshot())
+    }
+
+    /// Where every record is, by pipeline, in the order of [`Builder::handler`](crate::Builder::handler).
+    ///
+    /// ```
+    /// let (logger, guard) = logpost::builder().handler(logpost::CaptureHandler::new()).build()?;
+    /// let lines: Vec<String> = guard.stats_by_pipeline().iter().map(ToString::to_string).collect();
+    /// assert!(lines[0].starts_with("pipeline-1: accepted 0, delivered 0"));
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn stats_by_pipeline(&self) -> Vec<PipelineStats> {
+        let stats = |listener: &QueueListener| listener.queue().ledger().snapshot();
+        let listeners = self.backend.listeners.iter();
+        listeners.map(|(name, listener)| PipelineStats { name: name.clone(), stats: stats(listener) }).collect()
+    }
+
+    /// Lets through what is at `level` or graver from now on, in place of the level or the filter that was set before.
+    ///
+    /// Any thread may call it, at any time; nothing is stopped, and what was accepted before stays accepted. Levels and
+    /// filters of a [`Pipeline`](crate::Pipeline) stay as they are. Where the logger is the process's,
+    /// [`log::set_max_level`] is set too, or the macros would not ask it; for a logger that was made by
+    /// [`Builder::build`](crate::Builder::build), that is up to whoever calls it.
+    ///
+    /// ```
+    /// use log::LevelFilter;
+    /// use logpost::CaptureHandler;
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).init()?;
+    /// assert_eq!(log::max_level(), LevelFilter::Info);
+    /// guard.set_level(LevelFilter::Debug);
+    /// assert_eq!(log::max_level(), LevelFilter::Debug);
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "reload")]
+    pub fn set_level(&self, level: LevelFilter) {
+        self.backend.gate.replace_filter(level.into());
+    }
+
+    /// Lets through what passes `directives` from now on, as [`set_level`](Self::set_level) does; their syntax is that
+    /// of [`Builder::filter`](crate::Builder::filter).
+    ///
+    /// # Errors
+    ///
+    /// Directives that do not parse; the filter is the one before then.
+    ///
+    /// ```
+    /// use logpost::CaptureHandler;
+    ///
+    /// let guard = logpost::builder().handler(CaptureHandler::new()).init()?;
+    /// guard.set_filter("info,my_app::db=trace")?;
+    /// assert_eq!(guard.set_filter("my_app=loud").unwrap_err().setting(), Some("filter"));
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "env-filter")]
+    #[doc(alias = "set_new_spec")]
+    #[doc(alias = "reload")]
+    pub fn set_filter(&self, directives: &str) -> Result<(), Error> {
+        let filter = Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem))?;
+        self.backend.gate.replace_filter(filter);
+        Ok(())
     }
 }
 
@@ -73,7 +159,9 @@ impl fmt::Debug for Guard {
 /// All listeners of one logger.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    listeners: Vec<QueueListener>,
+    gate: Arc<Gate>,
+    /// By name.
+    listeners: Vec<(String, QueueListener)>,
     flush_timeout: Duration,
     /// The last of the flushes at a drop that ran into its deadline.
     in_vain: Mutex<Option<InVain>>,
@@ -93,12 +181,23 @@ const SAME_EXIT: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Backend {
-    pub(crate) fn new(listeners: Vec<QueueListener>, flush_timeout: Duration) -> Self {
-        Self { listeners, flush_timeout, in_vain: Mutex::new(None) }
+    pub(crate) fn new(gate: Arc<Gate>, listeners: Vec<(String, QueueListener)>, flush_timeout: Duration) -> Self {
+        Self { gate, listeners, flush_timeout, in_vain: Mutex::new(None) }
+    }
+
+    /// That of the logger.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = &QueueListener> + Clone {
+        self.listeners.iter().map(|(_, listener)| listener)
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        logger::flush(self.listeners.iter().map(QueueListener::queue), after(timeout))
+        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
+        self.gate.flush_tees();
+        result
     }
 
     pub(crate) fn stop(&self, timeout: Duration) -> Stats {
@@ -106,13 +205,13 @@ impl Backend {
             return Stats::default();
         }
         let deadline = after(timeout);
-        for listener in &self.listeners {
+        for listener in self.listeners() {
             listener.queue().close(deadline);
         }
         // A listener's own thread is who has to deliver until then.
         if !on_listener_thread() {
             let is_late = |listener: &&QueueListener| !listener.has_ended_by(deadline);
-            let late: Vec<_> = self.listeners.iter().filter(is_late).collect();
+            let late: Vec<_> = self.listeners().filter(is_late).collect();
             for listener in &late {
                 listener.give_up();
             }
@@ -125,7 +224,7 @@ impl Backend {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let all = self.listeners.iter().map(|listener| listener.queue().ledger().snapshot());
+        let all = self.listeners().map(|listener| listener.queue().ledger().snapshot());
         all.fold(Stats::default(), Stats::add)
     }
 
@@ -135,25 +234,28 @@ impl Backend {
         let just_now = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
         let before = just_now.map_or(Duration::ZERO, |in_vain| in_vain.waited);
         let began = Instant::now();
-        let result = self.flush(self.flush_timeout.saturating_sub(before));
+        let timeout = self.flush_timeout.saturating_sub(before);
+        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
         let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
         *lock(&self.in_vain) = result.is_err().then_some(in_vain);
+        // A panic in a destructor would end the process. The panic hook has told of it.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.gate.flush_tees())).map_err(std::mem::forget);
         result
     }
 
-    /// The last flush of the process: says what is left undelivered.
-    pub(crate) fn flush_at_exit(&self) {
+    /// Perhaps the last flush of the process: says what is left undelivered.
+    pub(crate) fn flush_before(&self, end: &str) {
         if process::is_forked() {
             return;
         }
         if let Err(error) = self.flush_at_drop() {
-            print(format_args!("{} left undelivered at exit", Records(error.pending())));
+            print(format_args!("{} left undelivered at {end}", Records(error.pending())));
         }
     }
 
     /// Ends all listeners, which have nothing to do.
     pub(crate) fn dismantle(self) {
         self.stop(Duration::ZERO);
-        self.listeners.into_iter().for_each(QueueListener::join);
+        self.listeners.into_iter().for_each(|(_, listener)| listener.join());
     }
 }

@@ -198,8 +198,10 @@
 mod builder;
 mod clock;
 mod count;
+mod env;
 mod error;
 mod fields;
+mod filter;
 mod form;
 mod global;
 mod guard;
@@ -208,17 +210,21 @@ mod http;
 mod ledger;
 mod listener;
 mod logger;
+mod panics;
+mod pipeline;
 mod process;
 mod queue;
 mod random;
 mod record;
 mod stats;
 mod sync;
+mod tees;
 pub mod testing;
 mod value;
 mod wall_clock;
 
-pub use builder::{Builder, Pipeline};
+pub use builder::Builder;
+pub use env::init_from_env;
 pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
 pub use global::{flush, stats};
@@ -231,9 +237,10 @@ pub use http::{
 };
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
+pub use pipeline::Pipeline;
 pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_PREALLOCATED, Overflow};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
-pub use stats::{Dropped, LastError, State, Stats};
+pub use stats::{Dropped, LastError, PipelineStats, State, Stats};
 pub use testing::CaptureHandler;
 pub use value::{Value, ValueKind};
 

@@ -45,6 +45,19 @@ pub struct Stats {
     pub last_error: Option<LastError>,
 }
 
+/// The [`Stats`] of one pipeline, with its name: what [`Guard::stats_by_pipeline`](crate::Guard::stats_by_pipeline)
+/// lists.
+///
+/// `Display` puts it in one line: the name, a colon, and the stats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PipelineStats {
+    /// As given to [`Pipeline::name`](crate::Pipeline::name), or `pipeline-1` and so on.
+    pub name: String,
+    /// Where every record of this pipeline is.
+    pub stats: Stats,
+}
+
 /// What a logger is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -163,6 +176,12 @@ impl fmt::Display for Stats {
             Some(error) => write!(f, ", last error {} ago: {}", Since(error.at), error.text),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for PipelineStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.stats)
     }
 }
 

@@ -101,6 +101,21 @@ fn a_record_that_goes_nowhere_allocates_nothing() {
     assert_eq!(most(|| info!(logger: logger, "too late")), 0);
 }
 
+#[cfg(feature = "env-filter")]
+#[test]
+fn directives_allocate_nothing() {
+    let (logger, guard) = warmed_up();
+    guard.set_filter("info,silent=off,allocations=warn").unwrap();
+    assert_eq!(most(|| warn!(logger: logger, "hello")), 0);
+    let accepted = guard.stats().accepted;
+    assert_eq!(most(|| info!(logger: logger, "hello")), 0);
+    let text = "text".to_owned();
+    assert_eq!(most(|| info!(logger: logger, target: "silent", key = text.as_str(); "{text}")), 0);
+    guard.flush(LONG).unwrap();
+    assert_eq!(guard.stats().accepted, accepted);
+    assert_eq!(guard.stats().dropped.total(), 0);
+}
+
 #[test]
 fn every_thread_pays_no_more_than_the_first() {
     let (logger, guard) = warmed_up();

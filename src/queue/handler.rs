@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use log::{LevelFilter, Metadata};
+use log::Metadata;
 
 use super::Queue;
 use crate::clock::{CENTURY, after};
+use crate::filter::{Filter, Verdict};
+use crate::record::LogRecord;
 
 thread_local! {
     static ON_LISTENER: Cell<bool> = const { Cell::new(false) };
@@ -28,20 +30,27 @@ pub(crate) fn on_listener_thread() -> bool {
 #[derive(Debug)]
 pub(crate) struct QueueHandler {
     queue: Arc<Queue>,
-    level: LevelFilter,
+    filter: Filter,
 }
 
 impl QueueHandler {
-    pub(crate) fn new(queue: Arc<Queue>, level: LevelFilter) -> Self {
-        Self { queue, level }
+    pub(crate) fn new(queue: Arc<Queue>, filter: Filter) -> Self {
+        Self { queue, filter }
     }
 
-    pub(crate) fn level(&self) -> LevelFilter {
-        self.level
-    }
-
+    /// Whether it wants the record, as far as its message is not needed to know.
     pub(crate) fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        self.filter.verdict(metadata) != Verdict::Refused
+    }
+
+    /// Whether it wants a record that is enabled, now that there is its message.
+    pub(crate) fn takes(&self, metadata: &Metadata<'_>, record: &LogRecord) -> bool {
+        !self.filter.reads_messages() || self.takes_message(metadata, record)
+    }
+
+    #[cold]
+    fn takes_message(&self, metadata: &Metadata<'_>, record: &LogRecord) -> bool {
+        self.filter.takes_message(metadata, record.message())
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {

@@ -20,18 +20,26 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ledger", &["stats", "sync"]),
     ("record", &["form", "sync", "value", "wall_clock"]),
     ("fields", &["form", "process", "record", "value"]),
+    ("filter", &["sync"]),
     ("handler", &["error", "record"]),
     ("http", &["clock", "error", "fields", "handler", "random", "record", "sync", "value"]),
-    ("queue", &["clock", "ledger", "record", "sync"]),
+    ("queue", &["clock", "filter", "ledger", "record", "sync"]),
     ("testing", &["clock", "fields", "handler", "queue", "record", "sync"]),
     (
         "listener",
         &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync", "wall_clock"],
     ),
-    ("logger", &["clock", "error", "process", "queue", "record"]),
-    ("guard", &["clock", "count", "error", "listener", "logger", "process", "queue", "stats", "sync"]),
+    ("tees", &[]),
+    ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
+    ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
-    ("builder", &["error", "fields", "global", "guard", "handler", "listener", "logger", "queue"]),
+    ("panics", &["guard", "process", "queue"]),
+    ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
+    (
+        "builder",
+        &["error", "fields", "filter", "global", "guard", "listener", "logger", "panics", "pipeline", "queue", "tees"],
+    ),
+    ("env", &["builder", "error", "filter", "guard", "http", "pipeline", "queue"]),
 ];
 
 /// Foreign crates, and where they may be named.
@@ -52,6 +60,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("fastrand", &["random.rs"]),
     ("arrayvec", &["record/text.rs"]),
     ("quanta", &["wall_clock.rs"]),
+    ("env_filter", &["filter/directives.rs"]),
+    ("arc_swap", &["filter/directives.rs"]),
 ];
 
 fn source_files() -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
 //! Behaviour, against a web server of our own and against Python.
 
 mod batches;
+mod bounds;
 mod corpus;
 mod deliver;
 mod faults;
@@ -8,6 +9,7 @@ mod house;
 mod interop;
 mod panics;
 mod payload;
+mod pipelines;
 mod property;
 mod queue;
 mod regressions;
