@@ -120,6 +120,8 @@ mod tests {
         assert_eq!(of_error(&wrapped(rustls::Error::DecryptError)), ErrorClass::Transient);
         let alert = |alert| of_error(&wrapped(rustls::Error::AlertReceived(alert)));
         assert_eq!(alert(rustls::AlertDescription::CertificateRequired), ErrorClass::Endpoint);
+        assert_eq!(alert(rustls::AlertDescription::UnknownCA), ErrorClass::Endpoint);
+        assert_eq!(alert(rustls::AlertDescription::DecryptError), ErrorClass::Endpoint);
         assert_eq!(alert(rustls::AlertDescription::InternalError), ErrorClass::Transient);
     }
 }

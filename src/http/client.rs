@@ -200,3 +200,56 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use crate::handler::Handler as _;
+    use crate::http::{HttpHandler, Method};
+    use crate::record::LogRecord;
+
+    /// Reads a head, answers, and returns the head's first line.
+    fn answer(stream: &TcpStream, answer: &str) -> String {
+        let lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let mut stream = stream;
+        stream.write_all(answer.as_bytes()).unwrap();
+        head[0].clone()
+    }
+
+    #[test]
+    fn behind_a_proxy_its_name_alone_is_looked_up_and_only_once() {
+        const CONNECTIONS: usize = 2;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = thread::spawn(move || {
+            let tunnel = |_| {
+                let (stream, _) = listener.accept().unwrap();
+                let asked = answer(&stream, "HTTP/1.1 200 Connected\r\n\r\n");
+                answer(&stream, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+                asked
+            };
+            (0..CONNECTIONS).map(tunnel).collect::<Vec<_>>()
+        });
+        let (tell, asked) = mpsc::channel();
+        let mut handler = HttpHandler::builder("http://server.invalid/log")
+            .method(Method::Get)
+            .proxy(format!("http://proxy.invalid:{}", address.port()))
+            .build()
+            .unwrap()
+            .resolving(move |name| {
+                tell.send(name.to_owned()).unwrap();
+                Ok(vec![address])
+            });
+        let record = LogRecord::from(&log::Record::builder().build());
+        for _ in 0..CONNECTIONS {
+            handler.emit(std::slice::from_ref(&record)).unwrap();
+        }
+        assert_eq!(proxy.join().unwrap(), ["CONNECT server.invalid:80 HTTP/1.1"; CONNECTIONS]);
+        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [format!("proxy.invalid:{}", address.port())]);
+    }
+}

@@ -35,11 +35,12 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("ureq", &["http/"]),
     ("form_urlencoded", &["http/urlencode.rs"]),
     ("percent_encoding", &["http/endpoint.rs", "http/reason.rs"]),
-    ("rustls", &["http/classes.rs", "http/tls.rs"]),
+    ("rustls", &["http/tls/in_rust.rs"]),
+    ("native_tls", &["http/tls/of_system.rs"]),
     ("flate2", &["http/body.rs"]),
     ("itoa", &["fields/default.rs", "value.rs"]),
     ("httpdate", &["http/retry_after.rs"]),
-    ("base64", &["http/builder.rs"]),
+    ("base64", &["http/builder.rs", "http/tls/of_system.rs"]),
     ("fastrand", &["random.rs"]),
 ];
 

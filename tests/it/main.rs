@@ -6,11 +6,17 @@ mod deliver;
 mod faults;
 mod house;
 mod interop;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod mutual_tls;
 mod panics;
 mod payload;
 mod property;
+mod proxy;
 mod queue;
 mod regressions;
-#[cfg(feature = "rustls")]
+mod requests;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+mod token;
+mod told;
 mod workers;

@@ -1,9 +1,9 @@
 //! What https trusts, what it shows of itself, and which library speaks it.
 
-#[cfg(feature = "native-tls")]
-mod with_native_tls;
 #[cfg(feature = "rustls")]
-mod with_rustls;
+mod in_rust;
+#[cfg(feature = "native-tls")]
+mod of_system;
 
 use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -207,9 +207,9 @@ impl TlsSettings {
 pub(super) fn problem_of(config: &TlsConfig) -> Option<(&'static str, String)> {
     match config.provider() {
         #[cfg(feature = "rustls")]
-        ureq::tls::TlsProvider::Rustls => check(config, with_rustls::check_root, with_rustls::check_client),
+        ureq::tls::TlsProvider::Rustls => check(config, in_rust::check_root, in_rust::check_client),
         #[cfg(feature = "native-tls")]
-        ureq::tls::TlsProvider::NativeTls => check(config, with_native_tls::check_root, with_native_tls::check_client),
+        ureq::tls::TlsProvider::NativeTls => check(config, of_system::check_root, of_system::check_client),
         other => {
             let feature = if other == ureq::tls::TlsProvider::NativeTls { "native-tls" } else { "rustls" };
             Some(("tls_provider", format!("{other:?} needs logpost's feature `{feature}`")))
@@ -246,11 +246,11 @@ fn check(
 /// Whether a handshake failed for a reason that will last: a certificate that one side refuses, or no common ground.
 pub(super) fn is_refused(error: &ureq::Error) -> bool {
     #[cfg(feature = "rustls")]
-    if with_rustls::is_refused(error) {
+    if in_rust::is_refused(error) {
         return true;
     }
     #[cfg(feature = "native-tls")]
-    if with_native_tls::is_refused(error) {
+    if of_system::is_refused(error) {
         return true;
     }
     matches!(error, ureq::Error::Pem(_))

@@ -57,6 +57,8 @@ pub(super) fn is_refused(error: &ureq::Error) -> bool {
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::CertificateRequired
                 | AlertDescription::UnknownCA
+                // A signature that is not the authority's.
+                | AlertDescription::DecryptError
                 | AlertDescription::AccessDenied
         ),
         _ => false,

@@ -33,5 +33,5 @@ pub(super) fn is_refused(error: &ureq::Error) -> bool {
         ureq::Error::Io(error) => error.get_ref().map(ToString::to_string).unwrap_or_default(),
         _ => return false,
     };
-    ["certificate", "unknown ca", "access denied"].iter().any(|reason| text.contains(reason))
+    ["certificate", "unknown ca", "access denied", "decrypt error"].iter().any(|reason| text.contains(reason))
 }
