@@ -26,7 +26,7 @@ use crate::value::Value;
 
 /// How long one request may take in all, from the name lookup to the end of the answer: 30 s.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to connect, TLS included: 5 s.
+/// How long it may take to connect, TLS and the way through a proxy included: 5 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What requests say that they come from: `logpost/` and the version.
 pub const DEFAULT_USER_AGENT: &str = concat!("logpost/", env!("CARGO_PKG_VERSION"));
@@ -195,7 +195,7 @@ impl HttpHandlerBuilder {
         self
     }
 
-    /// How long it may take to connect, TLS included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
+    /// How long it may take to connect, TLS and the way through a proxy included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self

@@ -127,6 +127,41 @@ mod tls {
         }
     }
 
+    /// It is one server here: what comes out of the tunnel goes to where it began.
+    #[test]
+    fn a_proxy_by_https_is_trusted_as_servers_are() {
+        for &provider in PROVIDERS {
+            let authority = Authority::new();
+            let proxy = Server::builder().tls(authority.server()).script(|request| {
+                let is_tunnel = request.method == "CONNECT";
+                Plan::Answer(if is_tunnel { Answer::raw("HTTP/1.1 200 OK\r\n\r\n") } else { Answer::status(200) })
+            });
+            let proxy = proxy.start();
+            let through = |authority: &Authority| {
+                let url = format!("https://user:p%40ss@{}", proxy.address());
+                let handler = trusting(provider, authority, "http://logs.invalid/log".to_owned());
+                logger(handler.proxy(url), Delivery::AtMostOnce)
+            };
+            let (logger, guard, told) = through(&authority);
+            log(&logger, 10);
+            guard.flush(LONG).unwrap();
+            assert_eq!((guard.stats().delivered, told.try_iter().count(), proxy.connections()), (10, 0, 1));
+            let (tunnel, requests) = (proxy.requests().remove(0), proxy.requests().split_off(1));
+            assert_eq!(
+                (tunnel.target.as_str(), tunnel.header("user-agent")),
+                ("logs.invalid:80", vec![logpost::DEFAULT_USER_AGENT])
+            );
+            assert_eq!(tunnel.header("proxy-authorization"), ["Basic dXNlcjpwQHNz"]);
+            assert_eq!(requests.len(), 10);
+            assert!(requests.iter().all(|request| request.header("proxy-authorization").is_empty()));
+
+            let (logger, guard, told) = through(&Authority::new());
+            log(&logger, 1);
+            assert_eq!(Told::next(&told).class, ErrorClass::Endpoint);
+            assert_eq!((guard.stats().pending, proxy.requests().len()), (1, 11));
+        }
+    }
+
     #[test]
     fn a_bad_certificate_behind_the_proxy_gets_nothing_and_costs_nothing() {
         let Some(proxy) = Tinyproxy::start("") else { return };
