@@ -169,6 +169,17 @@ mod tests {
         }
     }
 
+    /// The feature is missing, or else root certificates are, which ureq would look for among features of its own.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[test]
+    fn tls_that_can_not_work_is_an_error() {
+        let error = adjusted(|config| {
+            let provider = ureq::tls::TlsProvider::NativeTls;
+            config.tls_config(ureq::tls::TlsConfig::builder().provider(provider).build())
+        });
+        assert_eq!(error.unwrap_err().setting(), Some("agent_config"));
+    }
+
     #[test]
     fn what_delivery_rests_on_stays() {
         let handler =
