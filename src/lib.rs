@@ -232,8 +232,13 @@ pub use guard::Guard;
 pub use handler::{
     Batch, Cancel, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_RECORDS, DEFAULT_LINGER, EmitError, ErrorClass, Handler,
 };
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub use http::TlsProvider;
+#[doc(no_inline)]
+pub use http::ureq;
 pub use http::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Encode, Form, FormLines, HttpHandler, HttpHandlerBuilder, Method,
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, Encode, Form, FormLines, HttpHandler,
+    HttpHandlerBuilder, Method,
 };
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};

@@ -8,12 +8,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::agent::{Adjust, Connections};
 use super::body::BodyWriter;
-use super::client::{Client, Settings};
+use super::client::Client;
 use super::encoding::{Encode, Form};
 use super::endpoint::{Credentials, Endpoint};
 use super::idempotency::Keys;
 use super::mapping::Mapping;
+use super::proxy::ProxySetting;
+use super::token::{self, BearerToken, TokenSource};
 use super::{HttpHandler, IDEMPOTENCY_KEY, Unread};
 use crate::error::Error;
 use crate::fields::Fields;
@@ -23,8 +26,10 @@ use crate::value::Value;
 
 /// How long one request may take in all, from the name lookup to the end of the answer: 30 s.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to connect, TLS included: 5 s.
+/// How long it may take to connect, TLS and the way through a proxy included: 5 s.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What requests say that they come from: `logpost/` and the version.
+pub const DEFAULT_USER_AGENT: &str = concat!("logpost/", env!("CARGO_PKG_VERSION"));
 
 /// The method of the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,6 +50,8 @@ pub struct HttpHandlerBuilder {
     url: String,
     method: Method,
     credentials: Option<(String, String)>,
+    pub(super) token: Option<BearerToken>,
+    user_agent: Option<String>,
     headers: Vec<(String, String)>,
     mapping: Mapping,
     encoding: Arc<dyn Encode>,
@@ -53,8 +60,10 @@ pub struct HttpHandlerBuilder {
     gzip_above: Option<usize>,
     timeout: Duration,
     connect_timeout: Duration,
-    #[cfg(feature = "rustls")]
-    root_certificates: Vec<Vec<u8>>,
+    pub(super) proxy: ProxySetting,
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub(super) tls: super::tls::TlsSettings,
+    pub(super) adjust: Option<Adjust>,
 }
 
 impl HttpHandlerBuilder {
@@ -63,6 +72,8 @@ impl HttpHandlerBuilder {
             url,
             method: Method::default(),
             credentials: None,
+            token: None,
+            user_agent: None,
             headers: Vec::new(),
             mapping: Mapping { mapper: None, static_fields: Fields::new() },
             encoding: Arc::new(Form),
@@ -71,8 +82,10 @@ impl HttpHandlerBuilder {
             gzip_above: None,
             timeout: DEFAULT_TIMEOUT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-            #[cfg(feature = "rustls")]
-            root_certificates: Vec::new(),
+            proxy: ProxySetting::default(),
+            #[cfg(any(feature = "rustls", feature = "native-tls"))]
+            tls: super::tls::TlsSettings::default(),
+            adjust: None,
         }
     }
 
@@ -97,6 +110,23 @@ impl HttpHandlerBuilder {
     /// message itself (`Content-Length`, `Content-Type` and the like) are not to be set.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The header `User-Agent`, which a proxy gets too; without one if it is empty. Defaults to [`DEFAULT_USER_AGENT`].
+    ///
+    /// A character that HTTP forbids in it, such as a newline, is an error of [`build`](Self::build); so is the header of
+    /// that name beside it.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").user_agent("checkout/1.4").build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "User-Agent")]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
         self
     }
 
@@ -165,17 +195,9 @@ impl HttpHandlerBuilder {
         self
     }
 
-    /// How long it may take to connect, TLS included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
+    /// How long it may take to connect, TLS and the way through a proxy included. Defaults to [`DEFAULT_CONNECT_TIMEOUT`].
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
-        self
-    }
-
-    /// Trusts the certificates in `pem` for https, instead of Mozilla's; may be called several times. Defaults to
-    /// Mozilla's, which are built in.
-    #[cfg(feature = "rustls")]
-    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates.push(pem.into());
         self
     }
 
@@ -183,8 +205,9 @@ impl HttpHandlerBuilder {
     ///
     /// # Errors
     ///
-    /// A URL that is not an absolute http or https one, https without a TLS feature, a header that HTTP forbids or that is
-    /// not to be set, a user with a colon, a time-out of zero, PEM without a certificate.
+    /// A URL that is not an absolute http or https one, https without a TLS feature, a header or a user agent that HTTP
+    /// forbids or that is not to be set, a user with a colon, a token that can't be sent, two settings that make the same
+    /// header, a time-out of zero, a proxy that is none, PEM without what it is to have, a certificate without its key.
     pub fn build(self) -> Result<HttpHandler, Error> {
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
         let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
@@ -207,24 +230,50 @@ impl HttpHandlerBuilder {
         if self.method == Method::Post {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.encoding.content_type()));
         }
-        if let Some(credentials) = explicit.or(from_url) {
-            headers.insert(header::AUTHORIZATION, basic(&credentials)?);
+        let mut source = None;
+        match (self.token, explicit.or(from_url)) {
+            (Some(token), Some(_)) => {
+                return Err(Error::invalid(token.setting(), "credentials are given too, or the URL has a user"));
+            }
+            (Some(BearerToken::Fixed(token)), None) => {
+                headers.insert(header::AUTHORIZATION, token::fixed(&token)?);
+            }
+            (Some(BearerToken::Asked(ask)), None) => source = Some(TokenSource::new(ask)),
+            (None, Some(credentials)) => {
+                headers.insert(header::AUTHORIZATION, basic(&credentials)?);
+            }
+            (None, None) => {}
         }
         for (name, value) in &self.headers {
-            add_header(&mut headers, name, value)?;
+            let (name, value) = parse_header(name, value)?;
+            if name == header::AUTHORIZATION && (source.is_some() || headers.contains_key(&name)) {
+                let problem = format!("{name:?} is given, and credentials, a token or another one too");
+                return Err(Error::invalid("header", problem));
+            }
+            if name == header::USER_AGENT && self.user_agent.is_some() {
+                return Err(Error::invalid("header", format!("{name:?} is given, and `user_agent` too")));
+            }
+            headers.append(name, value);
+        }
+        let user_agent = self.user_agent.as_deref().unwrap_or(DEFAULT_USER_AGENT);
+        if HeaderValue::from_str(user_agent).is_err() {
+            let problem = format!("{user_agent:?} has a character that HTTP forbids, such as a newline");
+            return Err(Error::invalid("user_agent", problem));
         }
         for (setting, timeout) in [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)] {
             if timeout.is_zero() {
                 return Err(Error::invalid(setting, "must be longer than 0s"));
             }
         }
-        let settings = Settings {
+        let connections = Connections {
             timeout: self.timeout,
             connect_timeout: self.connect_timeout,
-            environment_proxy: !endpoint.is_loopback(),
-            #[cfg(feature = "rustls")]
-            tls: super::tls::config(&self.root_certificates)?,
+            user_agent,
+            proxy: self.proxy.of(&endpoint)?,
+            #[cfg(any(feature = "rustls", feature = "native-tls"))]
+            tls: self.tls.config()?,
         };
+        let config = connections.config(&endpoint, self.adjust.as_ref())?;
         let body = BodyWriter::new(self.mapping, self.encoding, batch.bytes());
         #[cfg(feature = "gzip")]
         let body = body.gzip_above(self.gzip_above);
@@ -234,7 +283,7 @@ impl HttpHandlerBuilder {
             headers,
             batch,
             body,
-            client: Client::new(settings),
+            client: Client::new(config, source),
             keys: Keys::new(),
             unread: Unread::default(),
         })
@@ -244,12 +293,16 @@ impl HttpHandlerBuilder {
 /// Secrets are left out.
 impl fmt::Debug for HttpHandlerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpHandlerBuilder")
+        let mut shown = f.debug_struct("HttpHandlerBuilder");
+        shown
             .field("method", &self.method)
             .field("fields", &self.mapping.static_fields.keys())
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
-            .finish_non_exhaustive()
+            .field("proxy", &self.proxy);
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        shown.field("danger_accept_invalid_certs", &self.tls.accepts_invalid_certs());
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -282,20 +335,16 @@ const NOT_TO_BE_SET: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-fn add_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
+fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let parsed = HeaderName::try_from(name)
         .map_err(|_| Error::invalid("header", format!("{name:?} is not a header name that HTTP allows")))?;
     if NOT_TO_BE_SET.contains(&parsed) {
         return Err(Error::invalid("header", format!("{name:?} is logpost's to set")));
-    }
-    if parsed == header::AUTHORIZATION && headers.contains_key(&parsed) {
-        return Err(Error::invalid("header", format!("{name:?} is given, and credentials or another one too")));
     }
     // The value may be a secret; its name and what is wrong have to do.
     let mut value = HeaderValue::try_from(value).map_err(|_| {
         Error::invalid("header", format!("the value of {name:?} has a character that HTTP forbids, such as a newline"))
     })?;
     value.set_sensitive(true);
-    headers.append(parsed, value);
-    Ok(())
+    Ok((parsed, value))
 }

@@ -29,7 +29,7 @@ pub(super) fn is_refusal(status: u16) -> bool {
 ///
 /// | class | errors |
 /// |---|---|
-/// | endpoint | a certificate that is not trusted, TLS that can't be agreed on, a proxy that refuses, settings |
+/// | endpoint | a certificate that either side does not trust, TLS that can't be agreed on, a proxy that refuses, settings |
 /// | transient | everything else: the network, the resolver, time-outs, answers that are not HTTP |
 pub(super) fn of_error(error: &ureq::Error) -> ErrorClass {
     match error {
@@ -38,26 +38,29 @@ pub(super) fn of_error(error: &ureq::Error) -> ErrorClass {
         | ureq::Error::BadUri(_)
         | ureq::Error::Http(_)
         | ureq::Error::InvalidProxyUrl
-        | ureq::Error::ConnectProxyFailed(_)
         | ureq::Error::RequireHttpsOnly(_) => ErrorClass::Endpoint,
-        #[cfg(feature = "rustls")]
-        ureq::Error::Pem(_) => ErrorClass::Endpoint,
-        #[cfg(feature = "rustls")]
-        error if tls_is_refused(error) => ErrorClass::Endpoint,
+        ureq::Error::ConnectProxyFailed(reason) => of_proxy(reason),
+        error if is_refused_by_tls(error) => ErrorClass::Endpoint,
         _ => ErrorClass::Transient,
     }
 }
 
-/// Whether a handshake failed for a reason that will last. rustls' error comes by itself, or inside that of the socket.
-#[cfg(feature = "rustls")]
-fn tls_is_refused(error: &ureq::Error) -> bool {
-    use rustls::Error::{InvalidCertificate, NoCertificatesPresented, PeerIncompatible, UnsupportedNameType};
-    let error = match error {
-        ureq::Error::Rustls(error) => Some(error),
-        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
-        _ => None,
-    };
-    matches!(error, Some(InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_) | UnsupportedNameType))
+/// The class of what a proxy says instead of making a tunnel. Its status is in the text only. It has not seen the records,
+/// so whatever it says is not about them.
+fn of_proxy(reason: &str) -> ErrorClass {
+    let status = reason.strip_prefix("proxy server responded ").and_then(|rest| rest.get(..3)?.parse().ok());
+    match status.map(of_status) {
+        None | Some(Err(ErrorClass::Transient)) => ErrorClass::Transient,
+        Some(_) => ErrorClass::Endpoint,
+    }
+}
+
+/// Whether a handshake failed for a reason that will last.
+pub(super) fn is_refused_by_tls(error: &ureq::Error) -> bool {
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    return super::tls::is_refused(error);
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    matches!(error, ureq::Error::Tls(_))
 }
 
 #[cfg(test)]
@@ -95,6 +98,18 @@ mod tests {
         assert_eq!(of_error(&ureq::Error::InvalidProxyUrl), ErrorClass::Endpoint);
     }
 
+    #[test]
+    fn what_a_proxy_answers_is_never_the_records_fault() {
+        let proxy = |reason: &str| of_error(&ureq::Error::ConnectProxyFailed(reason.to_owned()));
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert_eq!(proxy(&format!("proxy server responded {status}/{status}")), ErrorClass::Transient, "{status}");
+        }
+        for status in [204, 302, 400, 403, 407, 413, 501] {
+            assert_eq!(proxy(&format!("proxy server responded {status}/{status}")), ErrorClass::Endpoint, "{status}");
+        }
+        assert_eq!(proxy("proxy server did not respond"), ErrorClass::Transient);
+    }
+
     #[cfg(feature = "rustls")]
     #[test]
     fn a_bad_certificate_is_the_endpoints_fault_and_a_broken_handshake_is_not() {
@@ -103,5 +118,10 @@ mod tests {
         assert_eq!(of_error(&ureq::Error::Rustls(expired.clone())), ErrorClass::Endpoint);
         assert_eq!(of_error(&wrapped(expired)), ErrorClass::Endpoint);
         assert_eq!(of_error(&wrapped(rustls::Error::DecryptError)), ErrorClass::Transient);
+        let alert = |alert| of_error(&wrapped(rustls::Error::AlertReceived(alert)));
+        assert_eq!(alert(rustls::AlertDescription::CertificateRequired), ErrorClass::Endpoint);
+        assert_eq!(alert(rustls::AlertDescription::UnknownCA), ErrorClass::Endpoint);
+        assert_eq!(alert(rustls::AlertDescription::DecryptError), ErrorClass::Endpoint);
+        assert_eq!(alert(rustls::AlertDescription::InternalError), ErrorClass::Transient);
     }
 }

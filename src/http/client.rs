@@ -4,41 +4,19 @@ use std::fmt;
 use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::{HeaderMap, Method, Request, Response, Uri, header};
-use ureq::{Agent, Body, Proxy};
+use ureq::config::Config;
+use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use ureq::{Agent, Body};
 
 use super::classes;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
+use super::proxy::Shown;
 use super::reason::Reason;
 use super::resolve::CachingResolver;
 use super::retry_after;
-use crate::clock::CENTURY;
+use super::token::TokenSource;
 use crate::handler::{Cancel, EmitError};
 
-/// How a client connects.
-#[derive(Clone, Debug)]
-pub(super) struct Settings {
-    /// How long a request may take in all, and how long of that connecting.
-    pub(super) timeout: Duration,
-    pub(super) connect_timeout: Duration,
-    /// Whether a proxy that the environment names is used.
-    pub(super) environment_proxy: bool,
-    #[cfg(feature = "rustls")]
-    pub(super) tls: ureq::tls::TlsConfig,
-}
-
-/// How long a name lookup may take.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server may take none of what is sent, or say nothing.
-const READ_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection is kept for the next request. Servers close theirs after 5 s and more.
-const MAX_IDLE: Duration = Duration::from_secs(4);
-/// How much of an answer's head is read; a longer one is an error.
-const MAX_HEAD: usize = 16 * 1024;
-/// The buffers of a connection. ureq's own are 128 KiB each, and filling them with zeros is most of what it costs to make a
-/// connection.
-const INPUT_BUFFER: usize = 2 * MAX_HEAD;
-const OUTPUT_BUFFER: usize = 32 * 1024;
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
 /// For how long it is read: a connection can be made anew in less.
@@ -46,74 +24,88 @@ const MAX_DRAIN: Duration = Duration::from_secs(1);
 
 /// Requests to one server, over connections that are kept.
 pub(super) struct Client {
-    settings: Settings,
     agent: Agent,
     resolver: CachingResolver,
     journey: Journey,
+    token: Option<TokenSource>,
     buffer: Box<[u8]>,
 }
 
+/// One request. An attempt made again is the same one.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: Option<&'a [u8]>,
+}
+
 impl Client {
-    pub(super) fn new(settings: Settings) -> Self {
-        Self::with_resolver(settings, CachingResolver::system())
+    pub(super) fn new(config: Config, token: Option<TokenSource>) -> Self {
+        Self::with_resolver(config, token, CachingResolver::system())
     }
 
-    pub(super) fn with_resolver(settings: Settings, resolver: CachingResolver) -> Self {
+    pub(super) fn with_resolver(config: Config, token: Option<TokenSource>, resolver: CachingResolver) -> Self {
         let journey = Journey::default();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("logpost/", env!("CARGO_PKG_VERSION")))
-            .accept("")
-            .timeout_global(Some(settings.timeout.min(CENTURY)))
-            .timeout_resolve(Some(RESOLVE_TIMEOUT))
-            .timeout_connect(Some(settings.connect_timeout.min(CENTURY)))
-            .timeout_per_read(Some(READ_WRITE_TIMEOUT))
-            .timeout_per_write(Some(READ_WRITE_TIMEOUT))
-            .max_response_header_size(MAX_HEAD)
-            .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .max_idle_age(MAX_IDLE)
-            .max_idle_connections(1)
-            .proxy(if settings.environment_proxy { Proxy::try_from_env() } else { None });
-        #[cfg(feature = "rustls")]
-        let config = config.tls_config(settings.tls.clone());
-        let config = config.build();
         Self {
-            settings,
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
             resolver,
             journey,
+            token,
             buffer: vec![0; 4096].into(),
         }
     }
 
-    /// Sends one request. An error's text says what happened, but not where to.
-    pub(super) fn send(
-        &mut self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: Option<&[u8]>,
-    ) -> Result<(), EmitError> {
-        match self.run(method, uri, headers, body) {
-            Ok(answer) => self.judge(answer, uri),
+    /// Makes a request. An error's text says what happened, but not where to.
+    pub(super) fn send(&mut self, call: Call<'_>) -> Result<(), EmitError> {
+        // Where tokens are asked for, that is done first.
+        let mut answer = self.run(call, self.token.is_none());
+        if self.journey.wants_connection() {
+            self.renew_token()?;
+            answer = self.run(call, true);
+        }
+        let is_unauthorized = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::UNAUTHORIZED);
+        let outcome = self.conclude(answer, call);
+        if is_unauthorized && self.renew_token()? {
+            let answer = self.run(call, true);
+            return self.conclude(answer, call);
+        }
+        outcome
+    }
+
+    /// Asks for a token, and says whether there is another one now.
+    fn renew_token(&mut self) -> Result<bool, EmitError> {
+        self.token.as_mut().map_or(Ok(false), TokenSource::ask)
+    }
+
+    fn conclude(&mut self, answer: Result<Response<Body>, ureq::Error>, call: Call<'_>) -> Result<(), EmitError> {
+        match answer {
+            Ok(answer) => self.judge(answer, call),
             Err(error) => {
                 self.resolver.forget();
-                Err(self.describe(error))
+                Err(self.describe(error, call.uri))
             }
         }
     }
 
     /// What a request that got no answer means, by what went wrong and by how far it came.
-    fn describe(&self, error: ureq::Error) -> EmitError {
-        let disconnected = is_disconnect(&error);
-        let error = EmitError::new(classes::of_error(&error), error);
-        match self.journey.stage() {
+    fn describe(&self, error: ureq::Error, uri: &Uri) -> EmitError {
+        let (class, disconnected) = (classes::of_error(&error), is_disconnect(&error));
+        let is_refused = classes::is_refused_by_tls(&error);
+        let stage = self.journey.stage();
+        let error = match self.agent.config().proxy().filter(|proxy| !proxy.is_no_proxy(uri)) {
+            // Else who reads "connection refused" looks at the server.
+            Some(proxy) if stage == Stage::Connecting => {
+                EmitError::new(class, format!("through the proxy {}: {error}", Shown(proxy)))
+            }
+            _ => EmitError::new(class, error),
+        };
+        match stage {
             Stage::Departing | Stage::Connecting => error.not_arrived(),
             // A server may close an idle connection at the very moment at which it is used again. Nothing is wrong then.
             Stage::OnKeptConnection if disconnected => error.retry_at_once(),
+            // With TLS 1.3 a server looks at the client's certificate when the request is on its way, and at that only after.
+            Stage::OnNewConnection if is_refused => error.not_arrived(),
             _ => error,
         }
     }
@@ -126,12 +118,17 @@ impl Client {
     /// The same client, with another resolver.
     #[cfg(test)]
     pub(super) fn resolving(&self, resolver: CachingResolver) -> Self {
-        Self::with_resolver(self.settings.clone(), resolver)
+        let token = self.token.as_ref().map(TokenSource::another);
+        Self::with_resolver(self.config().clone(), token, resolver)
     }
 
     /// A client like this one, with connections of its own.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.settings.clone())
+        Self::new(self.config().clone(), self.token.as_ref().map(TokenSource::another))
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        self.agent.config()
     }
 
     /// Fails the request under way, and all that follow.
@@ -140,25 +137,22 @@ impl Client {
         Box::new(move || agent.clone().shutdown())
     }
 
-    fn run(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: Option<&[u8]>,
-    ) -> Result<Response<Body>, ureq::Error> {
+    fn run(&self, call: Call<'_>, may_connect: bool) -> Result<Response<Body>, ureq::Error> {
         let mut request = Request::new(());
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers.clone();
-        self.journey.begin(body.is_some());
-        match body {
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        *request.headers_mut() = call.headers.clone();
+        if let Some(token) = self.token.as_ref().and_then(TokenSource::current) {
+            request.headers_mut().insert(header::AUTHORIZATION, token.clone());
+        }
+        self.journey.begin(call.body.is_some(), may_connect);
+        match call.body {
             Some(body) => self.agent.run(request.map(|()| body)),
             None => self.agent.run(request),
         }
     }
 
-    fn judge(&mut self, answer: Response<Body>, uri: &Uri) -> Result<(), EmitError> {
+    fn judge(&mut self, answer: Response<Body>, call: Call<'_>) -> Result<(), EmitError> {
         let (parts, mut body) = answer.into_parts();
         let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
@@ -170,7 +164,8 @@ impl Client {
             }
             return Ok(());
         };
-        let reason = reason.without_secrets_of(uri);
+        let token = self.token.as_ref().and_then(TokenSource::current);
+        let reason = reason.without_secrets_of(call.uri, call.headers.values().chain(token));
         let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
         if classes::is_refusal(status.as_u16()) {
             error = error.not_arrived();
@@ -203,5 +198,58 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // ureq's own Debug would show a proxy's password.
         f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use crate::handler::Handler as _;
+    use crate::http::{HttpHandler, Method};
+    use crate::record::LogRecord;
+
+    /// Reads a head, answers, and returns the head's first line.
+    fn answer(stream: &TcpStream, answer: &str) -> String {
+        let lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let mut stream = stream;
+        stream.write_all(answer.as_bytes()).unwrap();
+        head[0].clone()
+    }
+
+    #[test]
+    fn behind_a_proxy_its_name_alone_is_looked_up_and_only_once() {
+        const CONNECTIONS: usize = 2;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = thread::spawn(move || {
+            let tunnel = |_| {
+                let (stream, _) = listener.accept().unwrap();
+                let asked = answer(&stream, "HTTP/1.1 200 Connected\r\n\r\n");
+                answer(&stream, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+                asked
+            };
+            (0..CONNECTIONS).map(tunnel).collect::<Vec<_>>()
+        });
+        let (tell, asked) = mpsc::channel();
+        let mut handler = HttpHandler::builder("http://server.invalid/log")
+            .method(Method::Get)
+            .proxy(format!("http://proxy.invalid:{}", address.port()))
+            .build()
+            .unwrap()
+            .resolving(move |name| {
+                tell.send(name.to_owned()).unwrap();
+                Ok(vec![address])
+            });
+        let record = LogRecord::from(&log::Record::builder().build());
+        for _ in 0..CONNECTIONS {
+            handler.emit(std::slice::from_ref(&record)).unwrap();
+        }
+        assert_eq!(proxy.join().unwrap(), ["CONNECT server.invalid:80 HTTP/1.1"; CONNECTIONS]);
+        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [format!("proxy.invalid:{}", address.port())]);
     }
 }

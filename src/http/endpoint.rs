@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 use ureq::http::uri::{Authority, PathAndQuery};
 
+use super::HAS_TLS;
 use crate::error::Error;
 
 /// Where to send, without the user and password that the URL may have named.
@@ -36,20 +37,17 @@ impl Endpoint {
                 return Err(invalid(format!("must begin with http:// or https://, but is {:?}", redacted(url))));
             }
             Some("http") => {}
-            Some("https") if cfg!(feature = "rustls") => {}
+            Some("https") if HAS_TLS => {}
             Some("https") => {
-                let problem = format!("{:?} needs TLS: enable logpost's feature `rustls`", redacted(url));
+                let url = redacted(url);
+                let problem = format!("{url:?} needs TLS: enable logpost's feature `rustls` or `native-tls`");
                 return Err(invalid(problem));
             }
             Some(scheme) => {
                 return Err(invalid(format!("the scheme must be http or https, but is {scheme:?}")));
             }
         }
-        let authority = uri.authority().map_or("", Authority::as_str);
-        let (userinfo, host) = match authority.rsplit_once('@') {
-            Some((userinfo, host)) => (Some(userinfo), host),
-            None => (None, authority),
-        };
+        let (userinfo, host) = split_userinfo(uri.authority().map_or("", Authority::as_str));
         let host: Authority = host.parse().map_err(|error| not_a_url(&error))?;
         if let Some(problem) = problem_of(&host) {
             return Err(not_a_url(&problem));
@@ -69,6 +67,10 @@ impl Endpoint {
         let host = self.uri.host().unwrap_or_default();
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
     }
 
     pub(super) fn uri(&self) -> &Uri {
@@ -120,8 +122,20 @@ impl Credentials {
     }
 }
 
+fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
+    match authority.rsplit_once('@') {
+        Some((userinfo, host)) => (Some(userinfo), host),
+        None => (None, authority),
+    }
+}
+
+/// Host and port alone, if there are any.
+pub(super) fn without_userinfo(authority: &Authority) -> Option<Authority> {
+    split_userinfo(authority.as_str()).1.parse().ok()
+}
+
 /// What is wrong with a host and its port, where the `http` crate is content.
-fn problem_of(authority: &Authority) -> Option<&'static str> {
+pub(super) fn problem_of(authority: &Authority) -> Option<&'static str> {
     let host = authority.host();
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     if host.is_empty() {
@@ -137,7 +151,7 @@ fn problem_of(authority: &Authority) -> Option<&'static str> {
 }
 
 /// The URL for an error message, without what may be a secret: user, password, path and query.
-fn redacted(url: &str) -> String {
+pub(super) fn redacted(url: &str) -> String {
     let is_scheme = |text: &&str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
@@ -263,9 +277,11 @@ mod tests {
         assert!(!["http://10.0.0.1/", "http://localhost.example.com/"].into_iter().any(is_loopback));
     }
 
-    #[cfg(not(feature = "rustls"))]
     #[test]
     fn https_without_tls_is_an_error() {
-        assert!(problem("https://example.com/").contains("`rustls`"));
+        assert_eq!(Endpoint::parse("https://example.com/").is_ok(), HAS_TLS);
+        if !HAS_TLS {
+            assert!(problem("https://example.com/").contains("`rustls`"));
+        }
     }
 }

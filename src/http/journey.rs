@@ -11,8 +11,12 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, Either, NextTimeout, Transport,
+};
 use ureq::{Error, Timeout};
+
+use super::tunnel::Tunnel;
 
 /// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +46,25 @@ struct Position {
     has_body: AtomicBool,
     unfinished: AtomicBool,
     left_unread: AtomicBool,
+    may_connect: AtomicBool,
+    wants_connection: AtomicBool,
 }
 
 impl Journey {
-    /// A new request, with a body or without.
-    pub(super) fn begin(&self, has_body: bool) {
+    /// A new request, with a body or without. One that may not connect fails where there is no connection to be used
+    /// again.
+    pub(super) fn begin(&self, has_body: bool, may_connect: bool) {
         self.0.has_body.store(has_body, Ordering::Relaxed);
         self.0.unfinished.store(false, Ordering::Relaxed);
         self.0.left_unread.store(false, Ordering::Relaxed);
+        self.0.may_connect.store(may_connect, Ordering::Relaxed);
+        self.0.wants_connection.store(false, Ordering::Relaxed);
         self.reach(Stage::Departing);
+    }
+
+    /// Whether it failed because it may not connect.
+    pub(super) fn wants_connection(&self) -> bool {
+        self.0.wants_connection.load(Ordering::Relaxed)
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -86,15 +100,25 @@ impl WatchingConnector {
 }
 
 impl Connector for WatchingConnector {
-    type Out = WatchedTransport;
+    type Out = Either<WatchedTransport, Tunnel>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        if self.journey.stage() == Stage::Connecting {
+            // ureq connects to a proxy by a call from within. No request is on that connection yet.
+            let inner = self.inner.connect(details, chained)?;
+            return Ok(inner.map(|inner| Either::B(Tunnel::new(inner, self.journey.clone(), details))));
+        }
+        if !self.journey.0.may_connect.load(Ordering::Relaxed) {
+            self.journey.0.wants_connection.store(true, Ordering::Relaxed);
+            return Err(Error::ConnectionFailed);
+        }
         self.journey.reach(Stage::Connecting);
         let Some(inner) = self.inner.connect(details, chained)? else {
             return Ok(None);
         };
         self.journey.reach(Stage::OnNewConnection);
-        Ok(Some(WatchedTransport { inner, journey: self.journey.clone(), held: Vec::new(), broken: None }))
+        let watched = WatchedTransport { inner, journey: self.journey.clone(), held: Vec::new(), broken: None };
+        Ok(Some(Either::A(watched)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Python's `HTTPHandler`: a dictionary for each record, encoded, to a web server.
 
+mod agent;
 mod body;
 mod builder;
 mod classes;
@@ -9,22 +10,31 @@ mod endpoint;
 mod idempotency;
 mod journey;
 mod mapping;
+mod proxy;
 mod reason;
 mod resolve;
 mod retry_after;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+mod token;
+mod tunnel;
 mod urlencode;
 
 use std::fmt;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpHandlerBuilder, Method};
+pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, HttpHandlerBuilder, Method};
 pub use self::encoding::{Encode, Form, FormLines};
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub use self::tls::TlsProvider;
+
+/// The HTTP client, for [`HttpHandlerBuilder::agent_config`]: the very version that is used here. Not covered by semver.
+#[doc(no_inline)]
+pub use ureq;
 
 use self::body::BodyWriter;
-use self::client::Client;
+use self::client::{Call, Client};
 use self::endpoint::Endpoint;
 use self::idempotency::Keys;
 use crate::error::Error;
@@ -101,7 +111,7 @@ impl HttpHandler {
         if self.method == Method::Get {
             let uri = endpoint.with_query(&String::from_utf8_lossy(body.bytes()));
             let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
-            return client.send(&Verb::GET, &uri, headers, None);
+            return client.send(Call { method: &Verb::GET, uri: &uri, headers, body: None });
         }
         let key = self.keys.key(records);
         headers.insert(IDEMPOTENCY_KEY, key.clone());
@@ -109,7 +119,7 @@ impl HttpHandler {
             Some(coding) => headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)),
             None => headers.remove(header::CONTENT_ENCODING),
         };
-        let sent = client.send(&Verb::POST, endpoint.uri(), headers, Some(body.bytes()));
+        let sent = client.send(Call { method: &Verb::POST, uri: endpoint.uri(), headers, body: Some(body.bytes()) });
         if client.was_left_unread() && body.bytes().len() >= LARGE_BODY {
             self.unread.judge(key, body.bytes().len(), sent)
         } else {
@@ -136,6 +146,8 @@ impl Unread {
     }
 }
 
+/// Whether https can be spoken.
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Below this size a closed connection says nothing about a body.
 const LARGE_BODY: usize = 64 * 1024;

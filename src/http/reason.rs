@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use percent_encoding::percent_decode_str;
-use ureq::http::Uri;
+use ureq::http::{HeaderValue, Uri};
 
 /// How much of a refusal's body is looked at.
 const MAX_BYTES: usize = 4096;
@@ -23,10 +23,10 @@ impl Reason {
     }
 
     /// Its text, or nothing. Where it repeats the path or the query of `uri`, or a part of them, that is hidden: they may
-    /// be as good as a password.
-    pub(super) fn without_secrets_of(&self, uri: &Uri) -> String {
+    /// be as good as a password. So may be the value of a header.
+    pub(super) fn without_secrets_of<'h>(&self, uri: &Uri, headers: impl Iterator<Item = &'h HeaderValue>) -> String {
         let mut text = String::from_utf8_lossy(&self.0).into_owned();
-        for secret in secrets_of(uri) {
+        for secret in secrets_of(uri).into_iter().chain(headers.flat_map(secrets_of_header)) {
             text = text.replace(&secret, "***");
         }
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -56,6 +56,13 @@ fn secrets_of(uri: &Uri) -> Vec<String> {
     secrets
 }
 
+/// The value, and what stands behind the scheme of `Authorization`, if it is a secret at all.
+fn secrets_of_header(value: &HeaderValue) -> Vec<String> {
+    let text = if value.is_sensitive() { String::from_utf8_lossy(value.as_bytes()) } else { return Vec::new() };
+    let credentials = text.split_once(' ').map_or("", |(_, credentials)| credentials);
+    [&*text, credentials].into_iter().filter(|secret| secret.len() >= MIN_SECRET).map(ToOwned::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +70,10 @@ mod tests {
     fn told(body: &[u8], uri: &'static str) -> String {
         let mut reason = Reason::default();
         reason.add(body);
-        reason.without_secrets_of(&Uri::from_static(uri))
+        let mut token = HeaderValue::from_static("Bearer abra.cadabra");
+        token.set_sensitive(true);
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        reason.without_secrets_of(&Uri::from_static(uri), [token, form].iter())
     }
 
     #[test]
@@ -81,5 +91,11 @@ mod tests {
         assert_eq!(told(b"no such token: t0ken, s3cret", hook), ": no such token: ***, ***");
         assert_eq!(told(b"s 3cret", "http://h/s%203cret"), ": ***");
         assert_eq!(told(b"/log", "http://h/"), ": /log");
+    }
+
+    #[test]
+    fn the_value_of_a_header_is_hidden_unless_it_is_ours() {
+        let body = b"unknown token abra.cadabra in 'Bearer abra.cadabra' for application/x-www-form-urlencoded";
+        assert_eq!(told(body, "http://h/"), ": unknown token *** in '***' for application/x-www-form-urlencoded");
     }
 }

@@ -7,13 +7,19 @@ mod deliver;
 mod faults;
 mod house;
 mod interop;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod mutual_tls;
 mod panics;
 mod payload;
 mod pipelines;
 mod property;
+mod proxy;
 mod queue;
 mod regressions;
+mod requests;
 mod testing;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+mod token;
+mod told;
 mod workers;

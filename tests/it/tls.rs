@@ -2,80 +2,49 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::info;
-use logpost::{Action, Delivery, ErrorClass, Guard, HttpHandler, HttpHandlerBuilder, Logger, Pipeline, Retry};
+use logpost::{Action, Delivery, ErrorClass, HttpHandler, HttpHandlerBuilder, TlsProvider};
 use logpost_test_support::{Answer, Authority, Connection, LONG, Plan, Server, ServerBuilder};
 
-/// What `on_error` was told.
-#[derive(Debug)]
-struct Told {
-    action: Action,
-    class: ErrorClass,
-    not_arrived: bool,
-    text: String,
-}
+use crate::told::{check, log, logger};
 
-fn logger(handler: HttpHandlerBuilder, delivery: Delivery) -> (Logger, Guard, Receiver<Told>) {
-    let retry = Retry::default().first_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(20));
-    let (tell, told) = mpsc::channel();
-    let (logger, guard) = logpost::builder()
-        .handler(Pipeline::new(handler.build().unwrap()).retry(retry).delivery(delivery))
-        .on_error(move |failure| {
-            let error = failure.error();
-            let _ = tell.send(Told {
-                action: failure.action(),
-                class: error.class(),
-                not_arrived: error.cannot_have_arrived(),
-                text: error.to_string(),
-            });
-        })
-        .build()
-        .unwrap();
-    (logger, guard, told)
-}
+/// All that there are: each test is one of each.
+pub(crate) const PROVIDERS: &[TlsProvider] = &[
+    #[cfg(feature = "rustls")]
+    TlsProvider::Rustls,
+    #[cfg(feature = "native-tls")]
+    TlsProvider::NativeTls,
+];
 
-fn trusting(authority: &Authority, url: String) -> HttpHandlerBuilder {
-    HttpHandler::builder(url).root_certificate(authority.pem())
-}
-
-fn messages(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("record {number}")).collect()
-}
-
-fn log(logger: &Logger, count: usize) {
-    for message in messages(count) {
-        info!(logger: logger, "{message}");
-    }
-}
-
-/// Everything arrived, once, and the books say so.
-fn check(server: &Server, guard: &Guard, count: usize) {
-    assert_eq!(server.messages(), messages(count));
-    let stats = guard.stats();
-    assert_eq!((stats.accepted, stats.delivered), (count as u64, count as u64), "{stats}");
-    assert_eq!((stats.rejected, stats.abandoned, stats.pending, stats.panics), (0, 0, 0, 0), "{stats}");
+pub(crate) fn trusting(provider: TlsProvider, authority: &Authority, url: String) -> HttpHandlerBuilder {
+    HttpHandler::builder(url).tls_provider(provider).root_certificate(authority.pem())
 }
 
 #[test]
 fn records_reach_a_trusted_server_on_one_connection() {
-    let authority = Authority::new();
-    let server = Server::builder().tls(authority.server()).start();
-    let (logger, guard, told) = logger(trusting(&authority, server.url()), Delivery::AtLeastOnce);
-    log(&logger, 50);
-    guard.flush(LONG).unwrap();
-    check(&server, &guard, 50);
-    assert_eq!((server.connections(), told.try_iter().count()), (1, 0));
+    for &provider in PROVIDERS {
+        let authority = Authority::new();
+        let server = Server::builder().tls(authority.server()).start();
+        let (logger, guard, told) = logger(trusting(provider, &authority, server.url()), Delivery::AtLeastOnce);
+        log(&logger, 50);
+        guard.flush(LONG).unwrap();
+        check(&server, &guard, 50);
+        assert_eq!((server.connections(), told.try_iter().count()), (1, 0));
+    }
 }
 
 /// Behind a server with a bad certificate comes one, at the same address, with a good one.
-fn kept_until_the_certificate_is_good(bad: ServerBuilder, authority: &Authority, delivery: Delivery) {
+fn kept_until_the_certificate_is_good(
+    provider: TlsProvider,
+    bad: ServerBuilder,
+    authority: &Authority,
+    delivery: Delivery,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = bad.start_on(listener.try_clone().unwrap());
-    let (logger, guard, told) = logger(trusting(authority, server.url()), delivery);
+    let (logger, guard, told) = logger(trusting(provider, authority, server.url()), delivery);
     log(&logger, 10);
     for _ in 0..3 {
         let told = told.recv_timeout(LONG).unwrap();
@@ -95,86 +64,101 @@ fn kept_until_the_certificate_is_good(bad: ServerBuilder, authority: &Authority,
 
 #[test]
 fn an_authority_that_is_not_trusted_gets_nothing_and_costs_nothing() {
-    for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
-        let (authority, other) = (Authority::new(), Authority::new());
-        kept_until_the_certificate_is_good(Server::builder().tls(other.server()), &authority, delivery);
+    for &provider in PROVIDERS {
+        for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
+            let (authority, other) = (Authority::new(), Authority::new());
+            kept_until_the_certificate_is_good(provider, Server::builder().tls(other.server()), &authority, delivery);
+        }
     }
 }
 
 #[test]
 fn an_expired_certificate_gets_nothing_and_costs_nothing() {
-    for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
-        let authority = Authority::new();
-        kept_until_the_certificate_is_good(Server::builder().tls(authority.expired_server()), &authority, delivery);
+    for &provider in PROVIDERS {
+        for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
+            let authority = Authority::new();
+            kept_until_the_certificate_is_good(
+                provider,
+                Server::builder().tls(authority.expired_server()),
+                &authority,
+                delivery,
+            );
+        }
     }
 }
 
 #[test]
 fn a_handshake_that_stalls_is_cut_by_the_connect_timeout() {
-    const STALLED: usize = 3;
-    let authority = Authority::new();
-    let server = Server::builder()
-        .tls(authority.server())
-        .connections(|number| if number < STALLED { Connection::Ignore } else { Connection::Serve })
-        .start();
-    let timeout = Duration::from_millis(300);
-    // Whoever waits for one of the other time-outs fails this test.
-    let handler = trusting(&authority, server.url()).connect_timeout(timeout).timeout(LONG);
-    let (logger, guard, told) = logger(handler, Delivery::AtMostOnce);
-    let since = Instant::now();
-    log(&logger, 10);
-    for number in 1..=STALLED {
-        let told = told.recv_timeout(LONG).unwrap();
-        assert_eq!(told.class, ErrorClass::Transient, "{told:?}");
-        assert!(matches!(told.action, Action::Retry(_)) && told.not_arrived, "{told:?}");
-        let number = u32::try_from(number).unwrap();
-        assert!(since.elapsed() >= timeout * number, "{number}: {:?}", since.elapsed());
-        assert!(since.elapsed() < timeout * number + Duration::from_secs(5), "{number}: {:?}", since.elapsed());
+    for &provider in PROVIDERS {
+        const STALLED: usize = 3;
+        let authority = Authority::new();
+        let server = Server::builder()
+            .tls(authority.server())
+            .connections(|number| if number < STALLED { Connection::Ignore } else { Connection::Serve })
+            .start();
+        let timeout = Duration::from_millis(300);
+        // Whoever waits for one of the other time-outs fails this test.
+        let handler = trusting(provider, &authority, server.url()).connect_timeout(timeout).timeout(LONG);
+        let (logger, guard, told) = logger(handler, Delivery::AtMostOnce);
+        let since = Instant::now();
+        log(&logger, 10);
+        for number in 1..=STALLED {
+            let told = told.recv_timeout(LONG).unwrap();
+            assert_eq!(told.class, ErrorClass::Transient, "{told:?}");
+            assert!(matches!(told.action, Action::Retry(_)) && told.not_arrived, "{told:?}");
+            let number = u32::try_from(number).unwrap();
+            assert!(since.elapsed() >= timeout * number, "{number}: {:?}", since.elapsed());
+            assert!(since.elapsed() < timeout * number + Duration::from_secs(5), "{number}: {:?}", since.elapsed());
+        }
+        guard.flush(LONG).unwrap();
+        check(&server, &guard, 10);
+        assert_eq!(server.connections(), STALLED + 1);
     }
-    guard.flush(LONG).unwrap();
-    check(&server, &guard, 10);
-    assert_eq!(server.connections(), STALLED + 1);
 }
 
 /// A server that sends session tickets late does so behind its answer, when the connection seems to be idle.
 #[test]
 fn a_tls_record_behind_the_answer_loses_nothing_and_doubles_nothing() {
-    const RECORDS: usize = 300;
-    let authority = Authority::new();
-    let server = Server::builder()
-        .tls(authority.server())
-        .script(|_| Plan::Answer(Answer::status(200).then_late_record()))
-        .start();
-    let (logger, guard, told) = logger(trusting(&authority, server.url()), Delivery::AtLeastOnce);
-    log(&logger, RECORDS);
-    guard.flush(LONG).unwrap();
-    check(&server, &guard, RECORDS);
-    assert_eq!(told.try_iter().count(), 0);
+    for &provider in PROVIDERS {
+        const RECORDS: usize = 300;
+        let authority = Authority::new();
+        let server = Server::builder()
+            .tls(authority.server())
+            .script(|_| Plan::Answer(Answer::status(200).then_late_record()))
+            .start();
+        let (logger, guard, told) = logger(trusting(provider, &authority, server.url()), Delivery::AtLeastOnce);
+        log(&logger, RECORDS);
+        guard.flush(LONG).unwrap();
+        check(&server, &guard, RECORDS);
+        assert_eq!(told.try_iter().count(), 0);
+    }
 }
 
 #[test]
 fn a_tls_server_that_closes_behind_its_answer_loses_nothing() {
-    let authority = Authority::new();
-    let server = Server::builder()
-        .tls(authority.server())
-        .script(|request| {
-            let answer = Answer::status(200);
-            Plan::Answer(if request.position == 2 { answer.then_close() } else { answer })
-        })
-        .start();
-    let (logger, guard, _told) = logger(trusting(&authority, server.url()), Delivery::AtLeastOnce);
-    log(&logger, 30);
-    guard.flush(LONG).unwrap();
-    check(&server, &guard, 30);
-    assert!(server.connections() >= 10);
+    for &provider in PROVIDERS {
+        let authority = Authority::new();
+        let server = Server::builder()
+            .tls(authority.server())
+            .script(|request| {
+                let answer = Answer::status(200);
+                Plan::Answer(if request.position == 2 { answer.then_close() } else { answer })
+            })
+            .start();
+        let (logger, guard, _told) = logger(trusting(provider, &authority, server.url()), Delivery::AtLeastOnce);
+        log(&logger, 30);
+        guard.flush(LONG).unwrap();
+        check(&server, &guard, 30);
+        assert!(server.connections() >= 10);
+    }
 }
 
 /// Somebody has turned TLS off at the server, or given the wrong port.
-fn kept_until_tls_is_spoken(listener: TcpListener, answer: &'static [u8]) {
+fn kept_until_tls_is_spoken(provider: TlsProvider, listener: TcpListener, answer: &'static [u8]) {
     let authority = Authority::new();
     let address = listener.local_addr().unwrap();
     let plain = listener.try_clone().unwrap();
-    let handler = trusting(&authority, format!("https://{address}/log"));
+    let handler = trusting(provider, &authority, format!("https://{address}/log"));
     let (logger, guard, told) = logger(handler, Delivery::AtLeastOnce);
     log(&logger, 10);
     for _ in 0..3 {
@@ -196,12 +180,14 @@ fn kept_until_tls_is_spoken(listener: TcpListener, answer: &'static [u8]) {
 
 #[test]
 fn a_plain_server_at_an_https_url_costs_nothing() {
-    for answer in [
-        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" as &[_],
-        b"",
-        b"\x15\x03\x03\x00\x02\x02\x28", // a TLS alert: handshake failure
-    ] {
-        kept_until_tls_is_spoken(TcpListener::bind("127.0.0.1:0").unwrap(), answer);
+    for &provider in PROVIDERS {
+        for answer in [
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" as &[_],
+            b"",
+            b"\x15\x03\x03\x00\x02\x02\x28", // a TLS alert: handshake failure
+        ] {
+            kept_until_tls_is_spoken(provider, TcpListener::bind("127.0.0.1:0").unwrap(), answer);
+        }
     }
 }
 
@@ -226,19 +212,22 @@ fn a_tls_server_at_an_http_url_costs_nothing() {
 /// Two listeners at once must not agree on anything but the certificates.
 #[test]
 fn many_clients_of_one_tls_server() {
-    let authority = Authority::new();
-    let server = Server::builder().tls(authority.server()).start();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let (logger, guard, _told) = logger(trusting(&authority, server.url()), Delivery::AtLeastOnce);
-            thread::spawn(move || {
-                log(&logger, 20);
-                guard.flush(LONG).unwrap();
+    for &provider in PROVIDERS {
+        let authority = Authority::new();
+        let server = Server::builder().tls(authority.server()).start();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (logger, guard, _told) =
+                    logger(trusting(provider, &authority, server.url()), Delivery::AtLeastOnce);
+                thread::spawn(move || {
+                    log(&logger, 20);
+                    guard.flush(LONG).unwrap();
+                })
             })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!((server.requests().len(), server.connections()), (80, 4));
     }
-    assert_eq!((server.requests().len(), server.connections()), (80, 4));
 }

@@ -278,7 +278,14 @@ impl Shared {
         let link = match &self.behaviour.tls {
             Some(config) => {
                 let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-                Link::Tls(Box::new(StreamOwned::new(tls, stream)))
+                let mut tls = Box::new(StreamOwned::new(tls, stream));
+                if let Err(error) = tls.conn.complete_io(&mut tls.sock) {
+                    // What the client goes on to send would turn the alert, which says why, into a reset.
+                    tls.sock.shutdown(std::net::Shutdown::Write)?;
+                    io::copy(&mut tls.sock, &mut io::sink())?;
+                    return Err(error);
+                }
+                Link::Tls(tls)
             }
             None => Link::Plain(stream),
         };
