@@ -110,8 +110,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
             (None, None) => {}
         }
         if let Some(token) = token {
-            // TODO: `.bearer_token(token)`, as soon as there is one.
-            handler = handler.header("Authorization", format!("Bearer {token}"));
+            handler = handler.bearer_token(token);
         }
         if let Some(timeout) = self.parsed("LOGPOST_TIMEOUT", duration)? {
             handler = handler.timeout(timeout);

@@ -38,8 +38,8 @@ fn notice(count: u64) -> LogRecord {
     let record = &mut Record::builder();
     record.level(Level::Warn).target("logpost").module_path_static(Some("logpost"));
     let count = Records(count);
-    let text = format_args!("logpost: {count} dropped (queue full)");
-    LogRecord::capture(&record.args(text).build(), DEFAULT_MAX_MESSAGE_BYTES)
+    let record = record.args(format_args!("logpost: {count} dropped (queue full)")).build();
+    LogRecord::capture(&record, DEFAULT_MAX_MESSAGE_BYTES)
 }
 
 #[cfg(test)]

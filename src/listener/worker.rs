@@ -275,14 +275,11 @@ impl Worker {
             self.refusals += 1;
             return None;
         }
-        match *reject_at {
-            Some(at) => (at > Instant::now()).then_some(at),
-            None => {
-                let at = after(self.backoff.next_delay(error));
-                *reject_at = Some(at);
-                Some(at)
-            }
+        if let Some(at) = *reject_at {
+            return (at > Instant::now()).then_some(at);
         }
+        *reject_at = Some(after(self.backoff.next_delay(error)));
+        *reject_at
     }
 
     fn end(&mut self, error: &EmitError, part: Range<usize>, action: Action, outcome: Outcome) -> Offer {
