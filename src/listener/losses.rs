@@ -38,8 +38,11 @@ fn notice(count: u64) -> LogRecord {
     let record = &mut Record::builder();
     record.level(Level::Warn).target("logpost").module_path_static(Some("logpost"));
     let count = Records(count);
-    let record = record.args(format_args!("logpost: {count} dropped (queue full)")).build();
-    LogRecord::capture(&record, DEFAULT_MAX_MESSAGE_BYTES)
+    // In one statement: before Rust 1.89, `format_args!` borrows for no longer.
+    LogRecord::capture(
+        &record.args(format_args!("logpost: {count} dropped (queue full)")).build(),
+        DEFAULT_MAX_MESSAGE_BYTES,
+    )
 }
 
 #[cfg(test)]
