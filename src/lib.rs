@@ -206,6 +206,7 @@ mod form;
 mod global;
 mod guard;
 mod handler;
+mod host;
 mod http;
 mod ledger;
 mod listener;
@@ -232,6 +233,7 @@ pub use guard::Guard;
 pub use handler::{
     Batch, Cancel, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_RECORDS, DEFAULT_LINGER, EmitError, ErrorClass, Handler,
 };
+pub use host::host_name;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http::TlsProvider;
 #[doc(no_inline)]

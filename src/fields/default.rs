@@ -1,5 +1,6 @@
 //! The default dictionary: Python's.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,25 @@ use crate::form::Known;
 use crate::process;
 use crate::record::{LogRecord, file_name};
 use crate::value::{Value, ValueKind};
+
+/// The keys of the fields that every record can have.
+pub(crate) const CORE_KEYS: [&str; 15] = [
+    "name",
+    "msg",
+    "levelname",
+    "levelno",
+    "pathname",
+    "filename",
+    "module",
+    "lineno",
+    "created",
+    "msecs",
+    "relativeCreated",
+    "thread",
+    "threadName",
+    "processName",
+    "process",
+];
 
 /// Keys that an extra must not have: those of Python's record, sent or not, and the two that its formatters add.
 const RESERVED: [&str; 23] = [
@@ -141,6 +161,15 @@ fn python_level(level: Level) -> (&'static str, u64) {
     }
 }
 
+/// What an extra of this name is called.
+pub(crate) fn extra_key(key: &str) -> Cow<'_, str> {
+    if is_reserved(key) { format!("extra_{key}").into() } else { key.into() }
+}
+
+fn is_reserved(key: &str) -> bool {
+    RESERVED.contains(&key)
+}
+
 /// The fields of the default dictionary: their keys are plain.
 impl Fields {
     fn push_text(&mut self, key: &'static str, value: Option<&str>) {
@@ -181,9 +210,8 @@ impl Fields {
     /// Adds a field that the core fields must not be confused with: where its key is one of theirs, or one that Python
     /// would have sent, it goes out as `extra_<key>`.
     pub(crate) fn push_extra(&mut self, key: &str, value: Value<'_>) {
-        let reserved = RESERVED.contains(&key);
-        let key: &[&str] = if reserved { &["extra_", key] } else { &[key] };
-        self.add(key, value.kind(), Form::Unknown, |text| value.append_to(text));
+        let prefix = if is_reserved(key) { "extra_" } else { "" };
+        self.add(&[prefix, key], value.kind(), Form::Unknown, |text| value.append_to(text));
     }
 }
 
@@ -206,9 +234,9 @@ mod tests {
             .key_values(&pairs)
             .build();
         map_log_record(&LogRecord::from(&record), &mut fields);
-        let expected = "name msg levelname levelno pathname filename module lineno created msecs relativeCreated thread \
-                        threadName processName process b a";
-        assert_eq!(fields.keys().join(" "), expected);
+        let mut expected = CORE_KEYS.to_vec();
+        expected.extend(["b", "a"]);
+        assert_eq!(fields.keys(), expected);
         let text = |key| fields.get(key).map(|value| value.to_string());
         assert_eq!(text("levelname").as_deref(), Some("WARNING"));
         assert_eq!(text("levelno").as_deref(), Some("30"));

@@ -1,12 +1,14 @@
 //! A record as an ordered dictionary.
 
 mod default;
+mod selection;
 
 use std::fmt;
 use std::ops::Range;
 
 pub use self::default::map_log_record;
-pub(crate) use self::default::{map_core, map_key_values, start_clock};
+pub(crate) use self::default::{CORE_KEYS, extra_key, map_core, map_key_values, start_clock};
+pub(crate) use self::selection::Selection;
 
 use crate::value::{Value, ValueKind};
 

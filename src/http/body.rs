@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::dictionary::Mapping;
 use super::encoding::Encode;
-use super::mapping::Mapping;
 use crate::fields::Fields;
 use crate::record::LogRecord;
 
@@ -133,18 +133,13 @@ fn identity(records: &[LogRecord], count: usize) -> Option<(u64, usize)> {
 #[cfg(all(test, feature = "gzip"))]
 mod tests {
     use super::*;
-    use crate::http::FormLines;
+    use crate::http::{FormLines, HttpHandler};
     use std::io::Read as _;
 
     #[test]
     fn compressed_above_the_limit_only() {
-        let mapping = Mapping {
-            mapper: Some(Arc::new(|record, fields| {
-                fields.push("msg", record.message());
-            })),
-            static_fields: Fields::new(),
-        };
-        let mut body = BodyWriter::new(mapping, Arc::new(FormLines), usize::MAX).gzip_above(Some(100));
+        let builder = HttpHandler::builder("http://127.0.0.1:1/").only(["msg"]);
+        let mut body = BodyWriter::new(builder.mapping, Arc::new(FormLines), usize::MAX).gzip_above(Some(100));
         let record = |text: &str| LogRecord::from(&log::Record::builder().args(format_args!("{text}")).build());
         body.prepare(&[record("short")]);
         assert_eq!((body.bytes(), body.content_encoding()), (b"msg=short\n".as_slice(), None));

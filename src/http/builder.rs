@@ -11,18 +11,15 @@ use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::agent::{Adjust, Connections};
 use super::body::BodyWriter;
 use super::client::Client;
+use super::dictionary::Mapping;
 use super::encoding::{Encode, Form};
 use super::endpoint::{Credentials, Endpoint};
 use super::idempotency::Keys;
-use super::mapping::Mapping;
 use super::proxy::ProxySetting;
 use super::token::{self, BearerToken, TokenSource};
 use super::{HttpHandler, IDEMPOTENCY_KEY, Unread};
 use crate::error::Error;
-use crate::fields::Fields;
 use crate::handler::Batch;
-use crate::record::LogRecord;
-use crate::value::Value;
 
 /// How long one request may take in all, from the name lookup to the end of the answer: 30 s.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,7 +50,7 @@ pub struct HttpHandlerBuilder {
     pub(super) token: Option<BearerToken>,
     user_agent: Option<String>,
     headers: Vec<(String, String)>,
-    mapping: Mapping,
+    pub(super) mapping: Mapping,
     encoding: Arc<dyn Encode>,
     batch: Option<Batch>,
     #[cfg(feature = "gzip")]
@@ -75,7 +72,7 @@ impl HttpHandlerBuilder {
             token: None,
             user_agent: None,
             headers: Vec::new(),
-            mapping: Mapping { mapper: None, static_fields: Fields::new() },
+            mapping: Mapping::default(),
             encoding: Arc::new(Form),
             batch: None,
             #[cfg(feature = "gzip")]
@@ -130,31 +127,6 @@ impl HttpHandlerBuilder {
         self
     }
 
-    /// Adds a field to every record, the same for each: in the default dictionary before the record's key-values, with a
-    /// mapper of your own behind what it has pushed. Defaults to none.
-    ///
-    /// In the default dictionary a key that is the dictionary's own goes out as `extra_<key>`.
-    pub fn field<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
-        self.mapping.static_fields.push(key, value);
-        self
-    }
-
-    /// Replaces the dictionary: `mapper` pushes what is to be sent. Defaults to
-    /// [`map_log_record`](crate::map_log_record), which it may call to add to it.
-    ///
-    /// ```
-    /// use logpost::HttpHandler;
-    ///
-    /// HttpHandler::builder("http://127.0.0.1:9020/notify").map_log_record(|record, fields| {
-    ///     let urgent = record.level() == log::Level::Error;
-    ///     fields.push("text", record.message()).push("priority", if urgent { 1 } else { 0 });
-    /// });
-    /// ```
-    pub fn map_log_record(mut self, mapper: impl Fn(&LogRecord, &mut Fields) + Send + Sync + 'static) -> Self {
-        self.mapping.mapper = Some(Arc::new(mapper));
-        self
-    }
-
     /// How a body is made of dictionaries. Defaults to [`Form`]: one record a request. With
     /// [`FormLines`](crate::FormLines), records are sent in batches.
     ///
@@ -206,7 +178,7 @@ impl HttpHandlerBuilder {
     /// # Errors
     ///
     /// A URL that is not an absolute http or https one, https without a TLS feature, a header or a user agent that HTTP
-    /// forbids or that is not to be set, a user with a colon, a token that can't be sent, two settings that make the same
+    /// forbids or that is not to be set, a user with a colon, a token that can't be sent, fields that contradict each other, two settings that make the same
     /// header, a time-out of zero, a proxy that is none, PEM without what it is to have, a certificate without its key.
     pub fn build(self) -> Result<HttpHandler, Error> {
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
@@ -214,6 +186,7 @@ impl HttpHandlerBuilder {
         let batch =
             self.batch.unwrap_or(if self.encoding.max_records() == 1 { Batch::single() } else { Batch::default() });
         batch.validate()?;
+        self.mapping.validate()?;
         if self.method == Method::Get && self.encoding.max_records() != 1 {
             return Err(Error::invalid("encoding", "a GET can hold one form only"));
         }

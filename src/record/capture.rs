@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use log::{Level, Record, kv};
 
 use super::site::Site;
-use super::text::{Ends, Part, Text};
+use super::text::{ENDS, Ends, Part, Text};
 use super::thread::Thread;
 use super::{Has, LogRecord};
 use crate::value::ValueKind;
@@ -39,7 +39,7 @@ struct Writer {
 
 impl Writer {
     const fn new() -> Self {
-        Self { buffer: String::new(), index: String::new(), ends: [0; _] }
+        Self { buffer: String::new(), index: String::new(), ends: [0; ENDS] }
     }
 
     fn clear(&mut self) {

@@ -24,7 +24,7 @@ pub(super) enum Part {
 }
 
 /// How many parts there are before the last, which ends where the text does.
-const ENDS: usize = Part::Index as usize;
+pub(super) const ENDS: usize = Part::Index as usize;
 
 /// Where each part ends, but for the last. Each begins where the one before it ends.
 pub(super) type Ends = [u32; ENDS];

@@ -1,0 +1,185 @@
+//! The settings of what is sent for a record.
+
+use std::sync::Arc;
+
+use super::builder::HttpHandlerBuilder;
+use crate::error::Error;
+use crate::fields::{CORE_KEYS, Fields, Selection, extra_key, map_core, map_key_values};
+use crate::record::LogRecord;
+use crate::value::Value;
+
+impl HttpHandlerBuilder {
+    /// Adds a field to every record, the same for each: in the default dictionary before the record's key-values, with a
+    /// mapper of your own behind what it has pushed. Defaults to none.
+    ///
+    /// In the default dictionary a key that is the dictionary's own goes out as `extra_<key>`.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log")
+    ///     .field("service", "checkout")
+    ///     .field("version", env!("CARGO_PKG_VERSION"))
+    ///     .field("host", logpost::host_name())
+    ///     .build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "LoggerAdapter")]
+    pub fn field<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
+        self.mapping.static_fields.push(key, value);
+        self
+    }
+
+    /// Sends the field `from` of the default dictionary, or the key-value of that name, as `to`. Defaults to the names of
+    /// [`map_log_record`](crate::map_log_record).
+    ///
+    /// A key-value that has the name `to` already goes out as `extra_<to>`, so that nothing is mistaken for another thing.
+    /// Two fields that would have one name are an error of [`build`](Self::build), and so is a renamed key that is not
+    /// sent, or that is a [`field`](Self::field) of yours.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log")
+    ///     .only(["created", "levelname", "msg"])
+    ///     .rename("created", "timestamp")
+    ///     .rename("levelname", "level")
+    ///     .rename("msg", "message")
+    ///     .build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.mapping.selection.rename(from.into(), to.into());
+        self
+    }
+
+    /// Of the default dictionary and the key-values, sends only what has one of these keys. Called again, it adds to them.
+    /// Defaults to all. Fields that [`field`](Self::field) has set are always sent.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").only(["name", "levelname", "msg"]).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn only<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.mapping.selection.only(keys.into_iter().map(Into::into));
+        self
+    }
+
+    /// Of the default dictionary and the key-values, sends nothing that has one of these keys. Called again, it adds to
+    /// them. Defaults to none.
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// // Neither where the program was compiled, nor what a caller may have logged.
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").without(["pathname", "password"]).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    pub fn without<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.mapping.selection.without(keys.into_iter().map(Into::into));
+        self
+    }
+
+    /// Replaces the dictionary: `mapper` pushes what is to be sent. Defaults to
+    /// [`map_log_record`](crate::map_log_record), which it may call to add to it. It can't be had together with
+    /// [`rename`](Self::rename), [`only`](Self::only) and [`without`](Self::without).
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// HttpHandler::builder("http://127.0.0.1:9020/notify").map_log_record(|record, fields| {
+    ///     let urgent = record.level() == log::Level::Error;
+    ///     fields.push("text", record.message()).push("priority", if urgent { 1 } else { 0 });
+    /// });
+    /// ```
+    #[doc(alias = "mapLogRecord")]
+    pub fn map_log_record(mut self, mapper: impl Fn(&LogRecord, &mut Fields) + Send + Sync + 'static) -> Self {
+        self.mapping.mapper = Some(Arc::new(mapper));
+        self
+    }
+}
+
+/// A mapper of the user's.
+type Mapper = Arc<dyn Fn(&LogRecord, &mut Fields) + Send + Sync>;
+
+/// From a record to its dictionary: the default or the user's, with the static fields.
+#[derive(Clone, Default)]
+pub(super) struct Mapping {
+    mapper: Option<Mapper>,
+    selection: Selection,
+    pub(super) static_fields: Fields,
+}
+
+impl Mapping {
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        if let Some(setting) = self.selection.setting().filter(|_| self.mapper.is_some()) {
+            return Err(Error::invalid(setting, "is for the default dictionary, but `map_log_record` replaces it"));
+        }
+        let fixed: Vec<_> = self.static_fields.keys().into_iter().map(extra_key).collect();
+        let problem = self.selection.problem(&fixed, &CORE_KEYS);
+        problem.map_or(Ok(()), |(setting, problem)| Err(Error::invalid(setting, problem)))
+    }
+
+    pub(super) fn map(&self, record: &LogRecord, fields: &mut Fields) {
+        fields.clear();
+        if let Some(mapper) = &self.mapper {
+            mapper(record, fields);
+            for (key, value) in self.static_fields.iter() {
+                fields.push(key, value);
+            }
+        } else {
+            map_core(record, fields);
+            let core = fields.len();
+            for (key, value) in self.static_fields.iter() {
+                fields.push_extra(key, value);
+            }
+            let fixed = core..fields.len();
+            map_key_values(record, fields);
+            if self.selection.setting().is_some() {
+                self.selection.apply(fields, &fixed);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpHandler;
+
+    #[test]
+    fn settings_that_contradict_each_other_are_named() {
+        let builder = || HttpHandler::builder("http://127.0.0.1:1/").field("service", "shop");
+        let setting = |builder: HttpHandlerBuilder| builder.build().unwrap_err().setting();
+        assert_eq!(setting(builder().rename("msg", "name")), Some("rename"));
+        assert_eq!(setting(builder().rename("msg", "service")), Some("rename"));
+        assert_eq!(setting(builder().without(["service"])), Some("without"));
+        for with_a_mapper in [builder().rename("a", "b"), builder().only(["a"]), builder().without(["a"])] {
+            assert!(setting(with_a_mapper.map_log_record(|_, _| {})).is_some());
+        }
+        builder().only(["msg", "order"]).rename("msg", "name").build().unwrap();
+    }
+
+    #[test]
+    fn what_is_sent_under_which_name() {
+        let pairs: &[_] = &[("order", "7"), ("text", "t"), ("msg", "evil"), ("password", "secret")];
+        let record = log::Record::builder().args(format_args!("m")).target("shop").key_values(&pairs).build();
+        let keys = |builder: HttpHandlerBuilder| {
+            builder.mapping.validate().unwrap();
+            let mut fields = Fields::new();
+            builder.mapping.map(&LogRecord::from(&record), &mut fields);
+            fields.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let builder = || HttpHandler::builder("http://127.0.0.1:1/").field("msg", "mine");
+        let some = || builder().only(["name", "msg", "order", "text"]);
+        assert_eq!(keys(some()), "name=shop msg=m extra_msg=mine order=7 text=t");
+        assert_eq!(
+            keys(some().rename("msg", "text").rename("order", "id")),
+            "name=shop text=m extra_msg=mine id=7 extra_text=t"
+        );
+        let without = keys(builder().without(CORE_KEYS).without(["password"]));
+        assert_eq!(without, "extra_msg=mine order=7 text=t extra_msg=evil");
+    }
+}
