@@ -7,7 +7,7 @@
 /// ```
 /// use logpost::HttpHandler;
 ///
-/// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").field("host", logpost::host_name()).build()?;
+/// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").field("host", &logpost::host_name()).build()?;
 /// # Ok::<(), logpost::Error>(())
 /// ```
 #[doc(alias = "gethostname")]

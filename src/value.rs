@@ -30,10 +30,12 @@ pub enum ValueKind {
 /// assert_eq!(Value::from(1.5).kind(), ValueKind::Number);
 /// assert_eq!(Value::from("1.5").kind(), ValueKind::String);
 /// ```
-#[derive(Clone, Copy, PartialEq)]
+///
+/// Two are equal if their kind and their text are: what `Fields` gives back equals what was pushed.
+#[derive(Clone, Copy)]
 pub struct Value<'a>(Repr<'a>);
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Repr<'a> {
     Text(ValueKind, &'a str),
     Bool(bool),
@@ -79,6 +81,14 @@ impl Value<'_> {
         }
     }
 }
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Value<'_> {}
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -125,6 +125,15 @@ impl Fields {
     }
 }
 
+/// Equal are the same fields in the same order.
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
@@ -153,6 +162,10 @@ mod tests {
         assert_eq!(kinds, [ValueKind::String, ValueKind::Number, ValueKind::Bool, ValueKind::Number]);
         assert_eq!(fields.keys(), ["k", "k", "", "f"]);
         assert_eq!(fields.text, "k=1&k=2&=true&f=0.5");
+        assert_eq!(fields.get("f"), Some(0.5.into()));
+        assert_ne!(fields.get("f"), Some("0.5".into()));
+        assert_eq!(fields, fields.clone());
+        assert_ne!(fields, Fields::from_iter([("k", "1"), ("k", "2"), ("", "true"), ("f", "0.5")]));
         fields.clear();
         assert!(fields.is_empty());
     }

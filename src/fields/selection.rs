@@ -105,7 +105,9 @@ mod tests {
 
     fn selection(renamed: &[(&str, &str)], only: Option<&[&str]>, without: &[&str]) -> Selection {
         let mut selection = Selection::default();
-        renamed.iter().for_each(|(from, to)| selection.rename((*from).to_owned(), (*to).to_owned()));
+        for (from, to) in renamed {
+            selection.rename((*from).to_owned(), (*to).to_owned());
+        }
         if let Some(only) = only {
             selection.only(strings(only));
         }

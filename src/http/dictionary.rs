@@ -20,7 +20,7 @@ impl HttpHandlerBuilder {
     /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log")
     ///     .field("service", "checkout")
     ///     .field("version", env!("CARGO_PKG_VERSION"))
-    ///     .field("host", logpost::host_name())
+    ///     .field("host", &logpost::host_name())
     ///     .build()?;
     /// # Ok::<(), logpost::Error>(())
     /// ```

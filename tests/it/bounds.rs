@@ -41,7 +41,10 @@ const _: () = {
     send::<Box<dyn Handler>>();
 };
 
-/// Every public type is in the list above.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+const _: () = send_and_sync::<logpost::TlsProvider>();
+
+/// Every public type is in the lists above.
 #[test]
 fn every_public_type_is_in_the_list() {
     let (source, list) = (include_str!("../../src/lib.rs"), include_str!("bounds.rs"));
@@ -52,7 +55,7 @@ fn every_public_type_is_in_the_list() {
         words.filter(|word| word.starts_with(char::is_uppercase) && *word != word.to_uppercase()).collect();
     assert!(types.len() > 30, "{types:?}");
     for name in types {
-        let listed = [format!("<{name}>"), format!("<{name}<"), format!("dyn {name}>")];
+        let listed = [format!("<{name}>"), format!("<{name}<"), format!("::{name}>"), format!("dyn {name}>")];
         assert!(listed.iter().any(|entry| list.contains(entry)), "{name}");
     }
 }
