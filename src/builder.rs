@@ -21,6 +21,7 @@ use crate::tees::Tees;
 
 /// The most bytes of a message that can be asked for: 1 GiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
+
 /// Configures a logger; made by [`builder`](crate::builder).
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
