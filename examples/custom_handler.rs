@@ -17,6 +17,9 @@ use std::time::Duration;
 use log::{info, warn};
 use logpost::{Batch, EmitError, Handler, LogRecord};
 
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(10);
+
 /// Appends a line for each record.
 struct FileHandler {
     path: PathBuf,
@@ -59,11 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     info!("logged before there is a directory");
     warn!("so is this");
-    failures.recv()?;
+    failures.recv_timeout(LONG)?;
 
     fs::create_dir(&directory)?;
     info!("logged after that");
-    guard.flush(Duration::from_secs(5))?; // doesn't wait out the delay: the listener tries at once
+    guard.flush(LONG)?; // doesn't wait out the delay: the listener tries at once
 
     let written = fs::read_to_string(&path)?;
     fs::remove_dir_all(&directory)?;
