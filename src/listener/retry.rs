@@ -18,7 +18,8 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 ///
 /// Each delay is random between nothing and a bound that doubles from the first delay to the maximum, so that the
 /// processes that lost a server at the same moment do not come back to it at the same moment. A flush does not wait for
-/// it.
+/// it. A service that counts attempts, as those do that notify people, is better served with a limit: of
+/// [attempts](Self::max_attempts), or of [age](Self::max_age).
 ///
 /// ```
 /// use std::time::Duration;

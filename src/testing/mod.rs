@@ -21,17 +21,3 @@ mod wait;
 #[cfg(feature = "testing")]
 pub use self::{answer::Answer, form::FormData, request::Request, server::MAX_BODY_BYTES, server::Server};
 pub use self::{capture::CaptureHandler, wait::WaitError};
-
-/// Tests hand these from thread to thread.
-const fn is_shared<T: Send + Sync>() {}
-const _: () = {
-    is_shared::<CaptureHandler>();
-    is_shared::<WaitError>();
-};
-#[cfg(feature = "testing")]
-const _: () = {
-    is_shared::<Answer>();
-    is_shared::<FormData>();
-    is_shared::<Request>();
-    is_shared::<Server>();
-};

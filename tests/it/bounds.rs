@@ -41,6 +41,14 @@ const _: () = {
     send::<Box<dyn Handler>>();
 };
 
+const _: () = send_and_sync::<logpost::testing::WaitError>();
+#[cfg(feature = "testing")]
+const _: () = {
+    send_and_sync::<logpost::testing::Answer>();
+    send_and_sync::<logpost::testing::FormData>();
+    send_and_sync::<logpost::testing::Request>();
+    send_and_sync::<logpost::testing::Server>();
+};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 const _: () = send_and_sync::<logpost::TlsProvider>();
 
