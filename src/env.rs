@@ -70,7 +70,12 @@ impl Builder {
     fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let variables = Variables(variable);
         let Some(handler) = variables.handler()? else { return Ok(None) };
-        let handler = handler.build().map_err(by_variable)?;
+        let has_user = variables.text("LOGPOST_USER")?.is_some();
+        let handler = handler.build().map_err(|error| match error.setting() {
+            // Those in the URL.
+            Some("credentials") if !has_user => error.by_another_name("LOGPOST_URL"),
+            _ => by_variable(error),
+        })?;
         let builder = Self::default().handler(variables.pipeline(handler)?);
         Ok(Some(match variables.filter()? {
             Some(filter) => builder.own_filter(filter),
@@ -285,7 +290,9 @@ mod tests {
         for (name, value) in [("LOGPOST_TIMEOUT", "0"), ("LOGPOST_CAPACITY", "0")] {
             assert_eq!(problem(&[(name, value)]).setting(), Some(name));
         }
-        assert_eq!(built(&[("LOGPOST_URL", "ftp://127.0.0.1/")]).unwrap_err().setting(), Some("LOGPOST_URL"));
+        for url in ["ftp://127.0.0.1/", "http://a%3Ab:c@127.0.0.1/"] {
+            assert_eq!(built(&[("LOGPOST_URL", url)]).unwrap_err().setting(), Some("LOGPOST_URL"));
+        }
     }
 
     #[test]

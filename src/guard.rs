@@ -177,6 +177,9 @@ struct InVain {
 /// Flushes with no more time than this between them belong to the same end of the program.
 const SAME_EXIT: Duration = Duration::from_secs(1);
 
+/// What a flush still waits that comes right behind one in vain.
+const AFTER_VAIN: Duration = Duration::from_millis(100);
+
 /// How long a stop waits beyond its deadline for listeners that are not stuck to put their books in order.
 const GRACE: Duration = Duration::from_millis(100);
 
@@ -196,6 +199,9 @@ impl Backend {
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
+        if result.is_ok() {
+            *lock(&self.in_vain) = None;
+        }
         self.gate.flush_tees();
         result
     }
@@ -234,13 +240,19 @@ impl Backend {
         let just_now = lock(&self.in_vain).filter(|in_vain| in_vain.until.elapsed() < SAME_EXIT);
         let before = just_now.map_or(Duration::ZERO, |in_vain| in_vain.waited);
         let began = Instant::now();
-        let timeout = self.flush_timeout.saturating_sub(before);
+        // The server may be well again by now.
+        let timeout = self.flush_timeout.saturating_sub(before).max(AFTER_VAIN).min(self.flush_timeout);
         let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
         let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
         *lock(&self.in_vain) = result.is_err().then_some(in_vain);
         // A panic in a destructor would end the process. The panic hook has told of it.
         let _ = catch_unwind(AssertUnwindSafe(|| self.gate.flush_tees())).map_err(std::mem::forget);
         result
+    }
+
+    /// Until when a flush that began now would wait.
+    pub(crate) fn flush_deadline(&self) -> Instant {
+        after(self.flush_timeout)
     }
 
     /// Perhaps the last flush of the process: says what is left undelivered.

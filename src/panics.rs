@@ -9,8 +9,9 @@ use std::thread;
 use log::{Level, Record, kv};
 
 use crate::guard::Backend;
+use crate::listener::hushed;
 use crate::process;
-use crate::queue::on_listener_thread;
+use crate::queue::{on_listener_thread, with_patience_until};
 
 /// The target of these records.
 const TARGET: &str = "panic";
@@ -27,8 +28,8 @@ pub(crate) fn log_them(backend: Arc<Backend>) {
         // A listener's thread would wait for itself, and its panics are caught and counted. A forked child has no
         // listener, and may have locks that nobody will unlock.
         if !on_listener_thread() && !process::is_forked() {
-            log(info);
-            backend.flush_before("a panic");
+            with_patience_until(backend.flush_deadline(), || log(info));
+            hushed(|| backend.flush_before("a panic"));
         }
         previous(info);
     }));

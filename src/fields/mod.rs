@@ -101,6 +101,11 @@ impl Fields {
         self.entries.clear();
     }
 
+    /// Gives memory back above so many bytes of text.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        self.text.shrink_to(bytes);
+    }
+
     /// The keys, where the values may be secret.
     pub(crate) fn keys(&self) -> Vec<&str> {
         self.iter().map(|(key, _)| key).collect()

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::ops::Range;
 
+use super::default::{CORE_KEYS, extra_key};
 use super::{Fields, Form};
+use crate::value::Value;
 
 /// What `rename`, `only` and `without` ask for.
 #[derive(Clone, Debug, Default)]
@@ -63,16 +64,21 @@ impl Selection {
         renamed.map(|problem| ("rename", problem)).or(without.map(|problem| ("without", problem)))
     }
 
-    /// Applies it to a dictionary, but for the user's own fields, which are at these places.
-    pub(crate) fn apply(&self, fields: &mut Fields, fixed: &Range<usize>) {
+    /// Applies it to what every record has.
+    pub(crate) fn apply(&self, fields: &mut Fields) {
         let all = mem::take(fields);
-        for (place, entry) in all.entries.iter().enumerate() {
-            let key = &all.text[entry.key()];
-            let name = if fixed.contains(&place) { Some(key.into()) } else { self.name_of(key) };
-            if let Some(name) = name {
-                let form = if name == key { entry.form } else { Form::Unknown };
+        for entry in &all.entries {
+            if let Some(name) = self.name_of(&all.text[entry.key()]) {
+                let form = if matches!(name, Cow::Borrowed(_)) { entry.form } else { Form::Unknown };
                 fields.add(&[&name], entry.kind, form, |text| text.push_str(&all.text[entry.value()]));
             }
+        }
+    }
+
+    /// Adds a key-value, if it is to be sent.
+    pub(crate) fn push_extra(&self, fields: &mut Fields, key: &str, value: Value<'_>) {
+        if let Some(name) = self.name_of_extra(key) {
+            fields.push(&name, value);
         }
     }
 
@@ -81,17 +87,29 @@ impl Selection {
         contains(&self.without) || self.only.as_ref().is_some_and(|only| !contains(only))
     }
 
-    /// Under which name a field is sent, if it is.
-    fn name_of<'k>(&'k self, key: &'k str) -> Option<Cow<'k, str>> {
+    /// Under which name a field that every record has is sent, if it is.
+    fn name_of<'k>(&self, key: &'k str) -> Option<Cow<'k, str>> {
         if self.leaves_out(key) {
             return None;
         }
-        if let Some((_, to)) = self.renamed.iter().find(|(from, _)| from == key) {
+        let renamed = self.renamed.iter().find(|(from, _)| from == key);
+        Some(renamed.map_or(key.into(), |(_, to)| to.clone().into()))
+    }
+
+    /// Under which name a key-value is sent, if it is. It is meant by its own key, and by that which it goes out under; and
+    /// it must not be taken for what was renamed.
+    fn name_of_extra<'k>(&'k self, key: &'k str) -> Option<Cow<'k, str>> {
+        let sent = extra_key(key);
+        let contains = |keys: &[String]| keys.iter().any(|found| *found == key || *found == sent);
+        if contains(&self.without) || self.only.as_ref().is_some_and(|only| !contains(only)) {
+            return None;
+        }
+        let renames = |from: &String| *from == sent || *from == key && !CORE_KEYS.contains(&key);
+        if let Some((_, to)) = self.renamed.iter().find(|(from, _)| renames(from)) {
             return Some(to.into());
         }
-        // A key-value of the program's, which must not be taken for what was renamed.
-        let is_taken = self.renamed.iter().any(|(_, to)| to == key);
-        Some(if is_taken { format!("extra_{key}").into() } else { key.into() })
+        let is_taken = self.renamed.iter().any(|(_, to)| *to == sent);
+        Some(if is_taken { format!("extra_{sent}").into() } else { sent })
     }
 }
 
@@ -115,24 +133,43 @@ mod tests {
         selection
     }
 
+    /// What is sent of two fields that every record has, one that is set, and some key-values.
     fn applied(selection: &Selection) -> String {
-        let pairs = [("msg", "m&"), ("lineno", "1"), ("service", "shop"), ("order", "7"), ("text", "t")];
-        let mut fields: Fields = pairs.into_iter().collect();
-        selection.apply(&mut fields, &(2..3));
-        format!("{fields:?}").replace('"', "")
+        let mut fields: Fields = [("msg", "m&"), ("lineno", "1")].into_iter().collect();
+        selection.apply(&mut fields);
+        fields.push("service", "shop");
+        for (key, value) in [("order", "7"), ("text", "t"), ("msg", "x"), ("args", "y")] {
+            selection.push_extra(&mut fields, key, value.into());
+        }
+        format!("{fields:?}").replace(['"', '{', '}'], "")
     }
 
     #[test]
     fn what_is_left_and_what_it_is_called() {
-        assert_eq!(applied(&selection(&[], None, &["lineno", "order"])), "{msg: m&, service: shop, text: t}");
-        assert_eq!(applied(&selection(&[], Some(&["msg"]), &[])), "{msg: m&, service: shop}");
-        assert_eq!(applied(&selection(&[], Some(&[]), &[])), "{service: shop}");
-        let renamed = selection(&[("msg", "text"), ("order", "order_id")], None, &["lineno"]);
-        assert_eq!(applied(&renamed), "{text: m&, service: shop, order_id: 7, extra_text: t}");
-        assert_eq!(
-            applied(&selection(&[("msg", "lineno")], None, &["lineno"])),
-            "{lineno: m&, service: shop, order: 7, text: t}"
-        );
+        for (selection, expected) in [
+            (
+                selection(&[], None, &["lineno", "order"]),
+                "msg: m&, service: shop, text: t, extra_msg: x, extra_args: y",
+            ),
+            (selection(&[], None, &["msg", "args"]), "lineno: 1, service: shop, order: 7, text: t"),
+            (
+                selection(&[], None, &["extra_msg", "extra_args"]),
+                "msg: m&, lineno: 1, service: shop, order: 7, text: t",
+            ),
+            (selection(&[], Some(&["msg"]), &[]), "msg: m&, service: shop, extra_msg: x"),
+            (selection(&[], Some(&["extra_args"]), &[]), "service: shop, extra_args: y"),
+            (selection(&[], Some(&[]), &[]), "service: shop"),
+            (
+                selection(&[("msg", "text"), ("order", "id"), ("args", "arguments")], None, &["lineno"]),
+                "text: m&, service: shop, id: 7, extra_text: t, extra_msg: x, arguments: y",
+            ),
+            (
+                selection(&[("msg", "lineno"), ("extra_msg", "m")], None, &["lineno"]),
+                "lineno: m&, service: shop, order: 7, text: t, m: x, extra_args: y",
+            ),
+        ] {
+            assert_eq!(applied(&selection), expected, "{selection:?}");
+        }
     }
 
     #[test]

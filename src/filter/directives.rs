@@ -70,6 +70,11 @@ impl Current {
     }
 
     pub(super) fn takes_message(&self, metadata: &Metadata<'_>, message: &str) -> bool {
-        self.0.load().as_ref().is_none_or(|directives| directives.takes_message(metadata, message))
+        // They may be others by now than those that said it was up to the message.
+        self.0.load().as_ref().is_none_or(|directives| match directives.verdict(metadata) {
+            Verdict::Refused => false,
+            Verdict::Taken => true,
+            Verdict::UpToMessage => directives.takes_message(metadata, message),
+        })
     }
 }

@@ -8,8 +8,8 @@ use ureq::http::HeaderValue;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Proxy};
 
-use super::HttpHandlerBuilder;
 use super::endpoint::Endpoint;
+use super::{HttpHandlerBuilder, Method};
 use crate::clock::CENTURY;
 use crate::error::Error;
 
@@ -25,8 +25,16 @@ const MAX_HEAD: usize = 16 * 1024;
 /// connection.
 const INPUT_BUFFER: usize = 2 * MAX_HEAD;
 const OUTPUT_BUFFER: usize = 32 * 1024;
-/// Less would not hold the head of a request.
+/// The same where the dictionary is in the URL, which may have 65,534 bytes: a request's head has to fit into it.
+const OUTPUT_BUFFER_GET: usize = 96 * 1024;
+/// Less would not hold the head of an answer.
 const MIN_BUFFER: usize = 4 * 1024;
+
+/// The longest URL that can be set, and the most bytes of headers: with the longest token that can be asked for, they fit
+/// into the output buffer.
+pub(super) const MAX_URL: usize = 8 * 1024;
+pub(super) const MAX_HEADERS: usize = 12 * 1024;
+pub(super) const MAX_TOKEN: usize = 8 * 1024;
 
 /// A function of the user's that changes what ureq is told.
 pub(super) type Adjust = Arc<dyn Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + Send + Sync>;
@@ -45,7 +53,8 @@ impl HttpHandlerBuilder {
     /// **Not covered by semver:** what ureq's types are, and do, comes from the version of ureq that logpost uses, which a
     /// minor release of logpost may change. Name them by [`logpost::ureq`](crate::ureq), so that it is the same one.
     ///
-    /// A header value with a newline or the like, buffers below 4 KiB, `https_only` with an http URL, and settings of TLS
+    /// A header value with a newline or the like, an output buffer that a request's head may not fit into, an input buffer
+    /// below 4 KiB, `https_only` with an http URL, and settings of TLS
     /// that can't work, are errors of [`build`](Self::build).
     ///
     /// ```
@@ -75,6 +84,7 @@ pub(super) struct Connections<'a> {
     pub(super) connect_timeout: Duration,
     pub(super) user_agent: &'a str,
     pub(super) proxy: Option<Proxy>,
+    pub(super) method: Method,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(super) tls: ureq::tls::TlsConfig,
 }
@@ -82,6 +92,7 @@ pub(super) struct Connections<'a> {
 impl Connections<'_> {
     /// What to tell ureq.
     pub(super) fn config(self, endpoint: &Endpoint, adjust: Option<&Adjust>) -> Result<Config, Error> {
+        let output_buffer = if self.method == Method::Get { OUTPUT_BUFFER_GET } else { OUTPUT_BUFFER };
         let config = Agent::config_builder()
             .user_agent(self.user_agent)
             .accept("")
@@ -92,7 +103,7 @@ impl Connections<'_> {
             .timeout_per_write(Some(READ_WRITE_TIMEOUT))
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
+            .output_buffer_size(output_buffer)
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
             .proxy(self.proxy);
@@ -102,7 +113,7 @@ impl Connections<'_> {
             return Ok(without_redirects(config));
         };
         let config = without_redirects(adjust(config));
-        match problem_of(&config, endpoint) {
+        match problem_of(&config, endpoint, output_buffer) {
             Some(problem) => Err(Error::invalid("agent_config", problem)),
             None => Ok(config),
         }
@@ -114,7 +125,7 @@ fn without_redirects(config: ConfigBuilder<AgentScope>) -> Config {
 }
 
 /// What would make ureq panic, or show a secret in an error.
-fn problem_of(config: &Config, endpoint: &Endpoint) -> Option<String> {
+fn problem_of(config: &Config, endpoint: &Endpoint, output_buffer: usize) -> Option<String> {
     for (name, value) in [
         ("user_agent", config.user_agent()),
         ("accept", config.accept()),
@@ -126,11 +137,12 @@ fn problem_of(config: &Config, endpoint: &Endpoint) -> Option<String> {
             }
         }
     }
-    for (name, size) in
-        [("input_buffer_size", config.input_buffer_size()), ("output_buffer_size", config.output_buffer_size())]
-    {
-        if size < MIN_BUFFER {
-            return Some(format!("{name} must be {MIN_BUFFER} at least, but is {size}"));
+    for (name, size, least) in [
+        ("input_buffer_size", config.input_buffer_size(), MIN_BUFFER),
+        ("output_buffer_size", config.output_buffer_size(), output_buffer),
+    ] {
+        if size < least {
+            return Some(format!("{name} must be {least} at least, but is {size}"));
         }
     }
     if config.https_only() && !endpoint.is_https() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dictionary::Mapping;
 use super::encoding::Encode;
+use super::idempotency::MadeOf;
 use crate::fields::Fields;
 use crate::record::LogRecord;
 
@@ -20,8 +21,7 @@ pub(super) struct BodyWriter {
     plain: Vec<u8>,
     #[cfg(feature = "gzip")]
     compressed: Vec<u8>,
-    /// Which records the body is of: the first one's identity, and how many.
-    of: Option<(u64, usize)>,
+    of: MadeOf,
 }
 
 /// Storage above this size is given back after a large body.
@@ -39,7 +39,7 @@ impl BodyWriter {
             plain: Vec::new(),
             #[cfg(feature = "gzip")]
             compressed: Vec::new(),
-            of: None,
+            of: MadeOf::default(),
         }
     }
 
@@ -53,9 +53,10 @@ impl BodyWriter {
     /// Makes a body of the first of `records`, as many as fit but one at least; says how many those are.
     pub(super) fn fill(&mut self, records: &[LogRecord]) -> usize {
         // A mapper that panics must leave nothing behind that looks complete.
-        self.of = None;
+        self.of.clear();
         self.plain.clear();
         self.plain.shrink_to(KEPT);
+        self.fields.shrink_to(KEPT);
         let mut count = 0;
         for record in records {
             let before = self.plain.len();
@@ -68,13 +69,13 @@ impl BodyWriter {
             count += 1;
         }
         self.compress();
-        self.of = identity(records, count);
+        self.of.set(&records[..count]);
         count
     }
 
     /// Makes the body of exactly these records, unless it is there already: an attempt made again sends the same bytes.
     pub(super) fn prepare(&mut self, records: &[LogRecord]) {
-        if self.of.is_none() || self.of != identity(records, records.len()) {
+        if !self.of.is(records) {
             let max_bytes = std::mem::replace(&mut self.max_bytes, usize::MAX);
             self.fill(records);
             self.max_bytes = max_bytes;
@@ -124,10 +125,6 @@ impl BodyWriter {
     }
 
     fn compress(&self) {}
-}
-
-fn identity(records: &[LogRecord], count: usize) -> Option<(u64, usize)> {
-    Some((records.first()?.identity()?, count))
 }
 
 #[cfg(all(test, feature = "gzip"))]

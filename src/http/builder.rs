@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::agent::{Adjust, Connections};
+use super::agent::{Adjust, Connections, MAX_HEADERS};
 use super::body::BodyWriter;
 use super::client::Client;
 use super::dictionary::Mapping;
@@ -229,6 +229,13 @@ impl HttpHandlerBuilder {
             headers.append(name, value);
         }
         let user_agent = self.user_agent.as_deref().unwrap_or(DEFAULT_USER_AGENT);
+        let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        let size = sizes.sum::<usize>() + user_agent.len();
+        if size > MAX_HEADERS {
+            let problem =
+                format!("all headers, a token included, must not be longer than {MAX_HEADERS} bytes, but are {size}");
+            return Err(Error::invalid("header", problem));
+        }
         if HeaderValue::from_str(user_agent).is_err() {
             let problem = format!("{user_agent:?} has a character that HTTP forbids, such as a newline");
             return Err(Error::invalid("user_agent", problem));
@@ -243,6 +250,7 @@ impl HttpHandlerBuilder {
             connect_timeout: self.connect_timeout,
             user_agent,
             proxy: self.proxy.of(&endpoint)?,
+            method: self.method,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: self.tls.config()?,
         };

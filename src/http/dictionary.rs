@@ -33,7 +33,8 @@ impl HttpHandlerBuilder {
     /// Sends the field `from` of the default dictionary, or the key-value of that name, as `to`. Defaults to the names of
     /// [`map_log_record`](crate::map_log_record).
     ///
-    /// A key-value that has the name `to` already goes out as `extra_<to>`, so that nothing is mistaken for another thing.
+    /// A key-value is meant by its own key, and by the `extra_<key>` that it may go out as. One that has the name `to`
+    /// already goes out as `extra_<to>`, so that nothing is mistaken for another thing.
     /// Two fields that would have one name are an error of [`build`](Self::build), and so is a renamed key that is not
     /// sent, or that is a [`field`](Self::field) of yours.
     ///
@@ -54,7 +55,8 @@ impl HttpHandlerBuilder {
     }
 
     /// Of the default dictionary and the key-values, sends only what has one of these keys. Called again, it adds to them.
-    /// Defaults to all. Fields that [`field`](Self::field) has set are always sent.
+    /// Defaults to all. Fields that [`field`](Self::field) has set are always sent. That a message was cut is told by a field
+    /// `truncated`, which is one of these too.
     ///
     /// ```
     /// use logpost::HttpHandler;
@@ -130,15 +132,19 @@ impl Mapping {
                 fields.push(key, value);
             }
         } else {
+            let selects = self.selection.setting().is_some();
             map_core(record, fields);
-            let core = fields.len();
+            if selects {
+                self.selection.apply(fields);
+            }
             for (key, value) in self.static_fields.iter() {
                 fields.push_extra(key, value);
             }
-            let fixed = core..fields.len();
-            map_key_values(record, fields);
-            if self.selection.setting().is_some() {
-                self.selection.apply(fields, &fixed);
+            if !selects {
+                return map_key_values(record, fields);
+            }
+            for (key, value) in record.key_values() {
+                self.selection.push_extra(fields, key, value);
             }
         }
     }
@@ -174,12 +180,12 @@ mod tests {
         };
         let builder = || HttpHandler::builder("http://127.0.0.1:1/").field("msg", "mine");
         let some = || builder().only(["name", "msg", "order", "text"]);
-        assert_eq!(keys(some()), "name=shop msg=m extra_msg=mine order=7 text=t");
+        assert_eq!(keys(some()), "name=shop msg=m extra_msg=mine order=7 text=t extra_msg=evil");
         assert_eq!(
             keys(some().rename("msg", "text").rename("order", "id")),
-            "name=shop text=m extra_msg=mine id=7 extra_text=t"
+            "name=shop text=m extra_msg=mine id=7 extra_text=t extra_msg=evil"
         );
         let without = keys(builder().without(CORE_KEYS).without(["password"]));
-        assert_eq!(without, "extra_msg=mine order=7 text=t extra_msg=evil");
+        assert_eq!(without, "extra_msg=mine order=7 text=t");
     }
 }

@@ -8,6 +8,7 @@ use ureq::http::Uri;
 use ureq::http::uri::{Authority, PathAndQuery};
 
 use super::HAS_TLS;
+use super::agent::MAX_URL;
 use crate::error::Error;
 
 /// Where to send, without the user and password that the URL may have named.
@@ -27,6 +28,9 @@ impl Endpoint {
         let invalid = |problem: String| Error::invalid("url", problem);
         if url.is_empty() {
             return Err(invalid("must not be empty".to_owned()));
+        }
+        if url.len() > MAX_URL {
+            return Err(invalid(format!("must not be longer than {MAX_URL} bytes, but has {}", url.len())));
         }
         // A fragment is the business of browsers; it is never sent.
         let sent = url.split_once('#').map_or(url, |(sent, _)| sent);

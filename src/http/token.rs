@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ureq::http::HeaderValue;
 
 use super::HttpHandlerBuilder;
+use super::agent::MAX_TOKEN;
 use crate::error::Error;
 use crate::handler::EmitError;
 
@@ -25,7 +26,7 @@ impl HttpHandlerBuilder {
     /// A token, sent with every request as `Authorization: Bearer` ([RFC 6750]). Defaults to none. It takes the place of
     /// one that was given before.
     ///
-    /// It travels in the clear unless the URL is https. A token that is empty, or has a space, a newline or anything else
+    /// It travels in the clear unless the URL is https. A token that is empty, longer than 8 KiB, or has a space, a newline or anything else
     /// outside of visible ASCII, is an error of [`build`](Self::build); so are credentials beside it.
     ///
     /// ```
@@ -92,6 +93,9 @@ impl BearerToken {
 pub(super) fn header_value(token: &str) -> Result<HeaderValue, &'static str> {
     if token.is_empty() {
         return Err("the token must not be empty");
+    }
+    if token.len() > MAX_TOKEN {
+        return Err("the token is longer than 8 KiB");
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("the token has a character that no token has, such as a space or a newline");

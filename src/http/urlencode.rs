@@ -11,6 +11,9 @@ use crate::fields::{Fields, Form};
 pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
     let (text, entries) = fields.layout();
     let text = text.as_bytes();
+    if text.len() > LARGE {
+        return append_large(fields, body);
+    }
     let start = body.len();
     // The longest that it can become.
     body.resize(start + 3 * text.len() + 1, 0);
@@ -37,6 +40,26 @@ pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
     output.copy(&text[done..]);
     let end = output.end;
     body.truncate(start + end);
+}
+
+/// Above this, room for the longest that a form can become is a lot of memory.
+const LARGE: usize = 64 * 1024;
+
+/// The same, more slowly, with room for what it does become.
+fn append_large(fields: &Fields, body: &mut Vec<u8>) {
+    let (text, entries) = fields.layout();
+    let text = text.as_bytes();
+    let escape = |text, body: &mut Vec<u8>| {
+        form_urlencoded::byte_serialize(text).for_each(|piece| body.extend_from_slice(piece.as_bytes()))
+    };
+    for (place, entry) in entries.iter().enumerate() {
+        if place > 0 {
+            body.push(b'&');
+        }
+        escape(&text[entry.key()], body);
+        body.push(b'=');
+        escape(&text[entry.value()], body);
+    }
 }
 
 /// Where the form is written: there is room for all of it.
@@ -148,6 +171,19 @@ mod tests {
         let pairs = fields.iter().map(|(key, value)| (key, value.to_string()));
         let authority = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         assert_eq!(String::from_utf8(body).unwrap(), authority);
+    }
+
+    #[test]
+    fn a_large_dictionary_as_form_urlencoded_has_it() {
+        let large = "ü & more, ".repeat(LARGE / 10);
+        let mut fields = Fields::new();
+        map_log_record(&LogRecord::from(&log::Record::builder().args(format_args!("{large}")).build()), &mut fields);
+        fields.push("a b", "c");
+        let mut body = b"before".to_vec();
+        append(&fields, &mut body);
+        let pairs = fields.iter().map(|(key, value)| (key, value.to_string()));
+        let authority = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        assert!(authority.len() > LARGE && body == format!("before{authority}").into_bytes());
     }
 
     proptest! {

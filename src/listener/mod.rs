@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 pub use self::report::{Action, Failure};
-pub(crate) use self::report::{OnError, print};
+pub(crate) use self::report::{OnError, hushed, print};
 pub use self::retry::{DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, MAX_RETRY_AFTER, Retry};
 
 use self::worker::{Shared, Worker, quietly};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::count::Records;
@@ -83,7 +84,23 @@ pub(super) struct Reporter {
     /// When a loss was last told of.
     lost: Option<Instant>,
     dropped: Option<Instant>,
+    /// Lines that could not be printed yet.
+    held: Vec<String>,
 }
+
+/// How many threads wait for the listeners while they may hold the lock of stderr.
+static HUSHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Calls `wait`, which waits for listeners; meanwhile they leave stderr alone, which the calling thread may have locked.
+pub(crate) fn hushed<T>(wait: impl FnOnce() -> T) -> T {
+    HUSHED.fetch_add(1, Ordering::SeqCst);
+    let result = wait();
+    HUSHED.fetch_sub(1, Ordering::SeqCst);
+    result
+}
+
+/// Lines that are kept while stderr is to be left alone; there are few, or none.
+const MOST_HELD: usize = 16;
 
 /// A run of failures.
 #[derive(Debug)]
@@ -95,20 +112,33 @@ struct Failing {
 }
 
 impl Reporter {
+    /// Prints a line, as soon as that can be done.
+    fn say(&mut self, line: fmt::Arguments<'_>) {
+        if self.held.len() < MOST_HELD {
+            self.held.push(line.to_string());
+        }
+        self.say_held();
+    }
+
+    fn say_held(&mut self) {
+        if HUSHED.load(Ordering::SeqCst) == 0 {
+            self.held.drain(..).for_each(|line| print(format_args!("{line}")));
+        }
+    }
+
     /// An attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure<'_>) {
         let now = Instant::now();
         if let Action::Retry(_) = failure.action {
-            let failing = self.failing.get_or_insert_with(|| {
-                print(format_args!("{failure}"));
-                Failing { since: now, told: now, lost_before: lost(&failure.stats) }
-            });
-            if now.duration_since(failing.told) >= PAUSE {
+            let is_new = self.failing.is_none();
+            let lost_before = lost(&failure.stats);
+            let failing = self.failing.get_or_insert(Failing { since: now, told: now, lost_before });
+            if is_new || now.duration_since(failing.told) >= PAUSE {
                 failing.told = now;
-                print(format_args!("{failure}"));
+                self.say(format_args!("{failure}"));
             }
         } else if is_due(&mut self.lost) {
-            print(format_args!("{failure}"));
+            self.say(format_args!("{failure}"));
         }
     }
 
@@ -117,14 +147,15 @@ impl Reporter {
         if let Some(Failing { since, lost_before, .. }) = self.failing.take() {
             let seconds = since.elapsed().as_secs_f64();
             let lost = Records(lost(&stats()) - lost_before);
-            print(format_args!("delivery works again after {seconds:.1} s; {lost} lost meanwhile"));
+            self.say(format_args!("delivery works again after {seconds:.1} s; {lost} lost meanwhile"));
         }
+        self.say_held();
     }
 
     /// Records found the queue full.
     pub(super) fn dropped(&mut self, count: u64, mean_attempt: Duration) {
         if is_due(&mut self.dropped) {
-            print(format_args!(
+            self.say(format_args!(
                 "{} dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer records or \
                  a larger capacity are needed",
                 Records(count)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use log::Record;
 
 use super::budget::{Budget, NoRoom};
+use super::handler::patience;
 use super::wake::Wake;
 use crate::clock::after;
 use crate::ledger::{DropReason, Ledger, Outcome};
@@ -145,7 +146,7 @@ impl Queue {
             Overflow::Block(at_most) => {
                 // The listener may be napping on a queue that filled up in no time.
                 self.wake.interrupt();
-                let deadline = after(at_most);
+                let deadline = patience(after(at_most));
                 self.room.wait(deadline, || match self.budget.reserve(size) {
                     Err(_) if self.closing.began() => Some(Err(DropReason::Closed)),
                     Err(no_room) if deadline <= Instant::now() => Some(Err(reason(no_room))),

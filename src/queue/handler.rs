@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::Metadata;
 
@@ -12,6 +13,20 @@ use crate::record::LogRecord;
 
 thread_local! {
     static ON_LISTENER: Cell<bool> = const { Cell::new(false) };
+    static PATIENCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Logs something that must not wait for room longer than this, whatever the policy is.
+pub(crate) fn with_patience_until(deadline: Instant, log: impl FnOnce()) {
+    // Neither has a destructor, so they are there to the end.
+    PATIENCE.set(Some(deadline));
+    log();
+    PATIENCE.set(None);
+}
+
+/// How long the calling thread may wait for room that could wait until `deadline`.
+pub(super) fn patience(deadline: Instant) -> Instant {
+    PATIENCE.get().map_or(deadline, |patience| patience.min(deadline))
 }
 
 /// Marks the calling thread as a listener's. What it logs (HTTP clients log too) is ignored: each such record would

@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
     ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
     ("global", &["error", "guard", "logger", "stats"]),
-    ("panics", &["guard", "process", "queue"]),
+    ("panics", &["guard", "listener", "process", "queue"]),
     ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
     (
         "builder",
