@@ -7,6 +7,18 @@
 //! caller's thread --------------------------|           listener's thread ----------------------|
 //! ```
 //!
+//! 1. [Quick start](#quick-start)
+//! 2. [What is promised](#what-is-promised), and how: [delivery](#delivery), [flush and stop](#flush-and-stop), [who is
+//!    told](#who-is-told)
+//! 3. [Overflow, batches and workers](#overflow-batches-and-workers): what to choose
+//! 4. [What is logged, and where to](#what-is-logged-and-where-to)
+//! 5. [What is sent](#what-is-sent)
+//! 6. [Behind a proxy](#behind-a-proxy), and [https](#https)
+//! 7. [In tests](#in-tests)
+//! 8. [Nothing arrives](#nothing-arrives): how to find out in three steps
+//! 9. [Defaults](#defaults): every setting, in one table
+//! 10. [Features](#features)
+//!
 //! # Quick start
 //!
 //! ```no_run
@@ -15,24 +27,26 @@
 //! # Ok::<(), logpost::Error>(())
 //! ```
 //!
-//! [`init`] sends everything at level Info and above. [`builder`] has the settings, [`HttpHandler::builder`] those of
-//! the requests, and [`Pipeline`] those of one handler's queue:
+//! [`init`] sends everything at level Info and above; [`init_from_env`] asks the environment where to. [`builder`] has
+//! the settings, [`HttpHandler::builder`] those of the requests, and [`Pipeline`] those of one handler's queue:
 //!
 //! ```no_run
 //! use std::time::Duration;
 //! use log::LevelFilter;
 //! use logpost::{HttpHandler, Overflow, Pipeline};
 //!
-//! let ingest = HttpHandler::builder("http://logs.example.com/ingest")
+//! let ingest = HttpHandler::builder("https://logs.example.com/ingest")
 //!     .credentials("user", "secret")
 //!     .field("service", "checkout")
+//!     .field("host", &logpost::host_name())
 //!     .timeout(Duration::from_secs(10))
 //!     .build()?;
-//! let alerts = HttpHandler::new("http://alerts.example.com/notify")?;
+//! let alerts = HttpHandler::new("https://alerts.example.com/notify")?;
 //! let guard = logpost::builder()
 //!     .level(LevelFilter::Debug)
 //!     .handler(ingest)
 //!     .handler(Pipeline::new(alerts).level(LevelFilter::Error).overflow(Overflow::DropOldest))
+//!     .log_panics(true)
 //!     .init()?;
 //! log::info!(order = 17; "order accepted");
 //! guard.flush(Duration::from_secs(2))?;
@@ -40,18 +54,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A setting that is wrong is an [`Error`] of `build` or `init`, which names it and shows its value without its
+//! secrets.
+//!
 //! # What is promised
 //!
 //! - The caller never waits for the network. It formats the record, makes it its own and enqueues it; only
-//!   [`Overflow::Block`] waits, for as long as it says.
+//!   [`Overflow::Block`] waits, for as long as it says. A record is 128 bytes, with up to 68 bytes of text inside: a
+//!   short one takes no allocation, any other one for each handler.
 //! - At least once, while the process lives: see [Delivery](#delivery).
+//! - Each thread's records arrive in their order, retries included, as long as there is one worker.
 //! - A queue is bounded in records and in bytes. What finds it full is dropped as [`Overflow`] says, counted, and told
 //!   to the destination in one record at level Warn: `logpost: N records dropped (queue full)`.
 //! - Every record is accounted for, at any moment: [`Stats`].
 //! - The end of the process flushes: a return from main, a panic in it, and [`std::process::exit`], all on the thread
 //!   that called `init` and for [`Builder::flush_timeout`] at the most. On Windows only [`Guard`] does, when dropped. A
-//!   crash, `kill -9`, `abort` and an exit from another thread lose what is in memory. A process forked after `init`
-//!   has no listener, and delivers nothing.
+//!   crash, `kill -9`, `abort` (but for a panic under [`Builder::log_panics`]) and an exit from another thread lose
+//!   what is in memory. A process forked after `init` has no listener, and delivers nothing.
 //! - Failures go to [`Builder::on_error`] or to stderr, never through `log`, and never show a secret. Either holds up
 //!   delivery while it blocks.
 //! - What is logged on a listener's thread is ignored: the HTTP client logs too, and each of its records would make a
@@ -65,31 +84,73 @@
 //! | answer | [`ErrorClass`] | |
 //! |---|---|---|
 //! | 2xx | | delivered |
-//! | I/O error, time-out, 408, 425, 429, 5xx but 501 and 505 | [`Transient`](ErrorClass::Transient) | offered again after the backoff |
-//! | 3xx, 401, 403, 404, 501, 505, a bad certificate, all others | [`Endpoint`](ErrorClass::Endpoint) | offered again after the longest backoff |
+//! | I/O error, time-out, a name that is not found, 408, 425, 429, 5xx but 501 and 505 | [`Transient`](ErrorClass::Transient) | offered again after the backoff |
+//! | 3xx (never followed), 401, 403, 404, 501, 505, a bad certificate, a proxy that refuses, all others | [`Endpoint`](ErrorClass::Endpoint) | offered again after the longest backoff |
 //! | 400, 413, 414, 415, 422, 431 | [`Payload`](ErrorClass::Payload) | a batch is halved until the guilty record is found, and that one rejected |
 //!
 //! - The delay is random between nothing and a bound that doubles, as [`Retry`] says. `Retry-After` is the least it can
 //!   be, up to [`MAX_RETRY_AFTER`]. [`Guard::flush`] ends it. Where a kept connection was found dead, one more attempt
 //!   is made at once.
-//! - After three single records in a row were refused, each further one waits out the backoff before it is rejected, so
-//!   that a broken server does not eat the queue. A body of 64 KiB or more that the server cuts off three times in a
-//!   row counts as refused.
-//! - Where an answer was lost, a record arrives twice; [`Delivery::AtMostOnce`] abandons it instead. Each POST has the
-//!   header `Idempotency-Key: <instance>-<number>`, the same at every attempt at the same records, for servers that
-//!   want to know.
+//! - After three single records in a row were refused, each further one waits out the backoff and is offered once more
+//!   before it is rejected, so that a broken server does not eat the queue. A body of 64 KiB or more that the server
+//!   cuts off three times in a row counts as refused: that is how a 413 looks that comes before the body was read.
+//! - Where an answer was lost, a record arrives twice. [`Delivery::AtMostOnce`] makes a second attempt only where the
+//!   first can't have arrived: no connection was made, or the server answered 3xx or 4xx. What may have arrived is
+//!   abandoned.
+//! - Each POST has the header `Idempotency-Key: <instance>-<number>`: the same at every attempt at the same records,
+//!   different for any others. The instance is random, one for each worker. A server that remembers the keys it has
+//!   taken recognises what comes twice. A batch that was halved has new keys.
 //!
-//! # Batches and workers
+//! # Flush and stop
+//!
+//! [`Guard::flush`] waits until all that was accepted before the call has its outcome: delivered, rejected or
+//! abandoned. It ends a backoff. [`Guard::stop`] delivers what it can within its time-out, then cuts the requests under
+//! way, abandons the rest and ends the threads; it returns within 100 ms of the time-out. Dropping the guard flushes,
+//! for [`Builder::flush_timeout`], and stops nothing. [`flush()`] and [`stats()`] do the same service where the guard
+//! is not at hand.
+//!
+//! # Who is told
+//!
+//! Unless [`Builder::on_error`] is set, stderr gets one line when delivery starts to fail, one a minute while it lasts,
+//! and one when it works again, with how many records were lost meanwhile:
+//!
+//! ```text
+//! logpost: delivery fails: http://127.0.0.1:9020: io: Connection refused (os error 111) (5 records waiting)
+//! logpost: delivery works again after 12.3 s; 0 records lost meanwhile
+//! ```
+//!
+//! Records that are rejected or abandoned, and those that found the queue full, have a line a minute each at the most.
+//! A stderr that is closed does no harm; one that blocks (a pipe that nobody reads) holds up delivery: set `on_error`
+//! then. It is told of every failure, with its records and what is done about it, and not of drops.
+//!
+//! # Overflow, batches and workers
 //!
 //! By default a request has one record, and one is under way at a time: at a round trip of 100 ms, ten records a
-//! second.
+//! second. Ask three questions.
 //!
-//! - A burst needs room, and no more: [`Pipeline::capacity`], [`Pipeline::capacity_bytes`].
-//! - Where there is always more to send than that, and the server can be changed, send batches: [`FormLines`], in
-//!   portions that [`Batch`] says. With the feature `gzip` they can be compressed.
-//! - Where it can't be, [`Pipeline::workers`] makes several requests at a time. Records may then overtake each other.
-//! - When the queue is full all the same, [`Overflow::DropNewest`] keeps what led to the trouble, and
-//!   [`Overflow::DropOldest`] what is newest; [`Overflow::Block`] makes the caller wait.
+//! **How much has to wait?** A burst, or an outage, needs room and nothing else: [`Pipeline::capacity`],
+//! [`Pipeline::capacity_bytes`]. The default holds ten minutes of a hundred records a second. [`Pipeline::preallocate`]
+//! is what of it there is memory for from the beginning.
+//!
+//! **How fast does it have to leave?** Throughput is workers times records a request, divided by the round trip. At 100
+//! ms:
+//!
+//! | | records a second | |
+//! |---|---|---|
+//! | the default | 10 | any server that takes a form |
+//! | [`Pipeline::workers`]`(8)` | 80 | the same; records may overtake each other |
+//! | [`FormLines`] with the default [`Batch`] | some 3,000 | the server has to split the body at newlines; a record may wait for [`Batch::linger`] |
+//! | both | some 25,000 | |
+//!
+//! With the feature `gzip` a batch can be compressed.
+//!
+//! **Who should lose when the queue is full all the same?**
+//!
+//! | [`Overflow`] | for |
+//! |---|---|
+//! | [`DropNewest`](Overflow::DropNewest), the default | what led to the trouble; the caller never waits |
+//! | [`DropOldest`](Overflow::DropOldest) | alerts and dashboards, where only the latest counts |
+//! | [`Block`](Overflow::Block) | records that are worth more than speed: the caller waits, and with it whoever waits for the caller |
 //!
 //! ```
 //! use std::time::Duration;
@@ -106,15 +167,33 @@
 //! # Ok::<(), logpost::Error>(())
 //! ```
 //!
-//! # A dictionary of your own
+//! # What is logged, and where to
 //!
-//! [`map_log_record`] makes the default one, with Python's keys. A mapper replaces it, or calls it and adds to it:
+//! - [`Builder::level`], or with the feature `env-filter` directives as in `RUST_LOG`: `Builder::filter`,
+//!   `Builder::filter_env`. The last one that is set holds. [`Guard::set_level`] and `Guard::set_filter` replace it
+//!   while the program runs. Without any of them, [`log::set_max_level`] may let through more than Info.
+//! - [`Builder::handler`] adds a destination, any number of times. Each is a [`Pipeline`] with a queue, threads, a
+//!   level or filter, an [`Overflow`], a [`Retry`] and a [name](Pipeline::name) of its own, so that one whose server is
+//!   down does not delay another. [`Guard::stats_of`] and [`Guard::stats_by_pipeline`] tell them apart.
+//! - [`Builder::tee`] adds another backend of `log`, which is called in place: `env_logger` for the console, say.
+//! - [`Builder::log_panics`] makes a record of every panic, and flushes it.
+//!
+//! # What is sent
+//!
+//! [`map_log_record`] makes the dictionary, with Python's keys. [`field`](HttpHandlerBuilder::field) adds to it;
+//! [`rename`](HttpHandlerBuilder::rename), [`only`](HttpHandlerBuilder::only) and
+//! [`without`](HttpHandlerBuilder::without) change what is there. A mapper replaces it, or calls it and adds to it:
 //!
 //! ```
 //! use log::Level;
 //! use logpost::HttpHandler;
 //!
-//! let handler = HttpHandler::builder("http://127.0.0.1:9020/notify")
+//! let collector = HttpHandler::builder("http://127.0.0.1:9020/log")
+//!     .field("service", "checkout")
+//!     .only(["created", "levelname", "msg"])
+//!     .rename("msg", "message")
+//!     .build()?;
+//! let notification = HttpHandler::builder("http://127.0.0.1:9020/notify")
 //!     .map_log_record(|record, fields| {
 //!         let priority = if record.level() == Level::Error { 1 } else { 0 };
 //!         fields.push("text", record.message()).push("priority", priority);
@@ -123,9 +202,11 @@
 //! # Ok::<(), logpost::Error>(())
 //! ```
 //!
-//! # A destination of your own
+//! A record's time is that of the call, to the microsecond. It comes from the processor's time-stamp counter, set by
+//! the system's clock once a millisecond in each thread that logs.
 //!
-//! A [`Handler`] makes one attempt; its [`EmitError`] says what kind of failure it was, and the listener does the rest.
+//! A destination that is no web server is a [`Handler`] of your own. It makes one attempt; its [`EmitError`] says what
+//! kind of failure it was, and the listener does the rest.
 //!
 //! ```
 //! use std::io::{self, Write};
@@ -143,9 +224,40 @@
 //! }
 //! ```
 //!
+//! # Behind a proxy
+//!
+//! [`HttpHandlerBuilder::proxy`] names one, [`no_proxy`](HttpHandlerBuilder::no_proxy) none. Without either, the
+//! environment decides when the handler is built: the first of `ALL_PROXY`, `all_proxy`, `HTTPS_PROXY`, `https_proxy`,
+//! `HTTP_PROXY` and `http_proxy` that is a proxy's URL, whatever the scheme of the server's.
+//!
+//! - A proxy of `http://` or `https://` is asked for a tunnel, by `CONNECT`, for http URLs too, so it has to allow the
+//!   server's port: many allow 443 only. (In squid that is `SSL_ports`, in tinyproxy `ConnectPort`.) Those of
+//!   `socks4://`, `socks4a://`, `socks5://` and `socks5h://` need no such thing.
+//! - `NO_PROXY`, or else `no_proxy`, has the hosts that are reached without it, with commas and no spaces between them.
+//!   It knows `.example.com`, `10.*` and `*`, but neither ports nor networks like `10.0.0.0/8`.
+//! - A server on `localhost` or a loopback address never uses a proxy of the environment's.
+//! - A proxy that decrypts https shows a certificate of the company's: `HttpHandlerBuilder::root_certificate`, or
+//!   `HttpHandlerBuilder::platform_verifier` where the system has it.
+//!
+//! ```
+//! use logpost::HttpHandler;
+//!
+//! let handler = HttpHandler::builder("http://logs.example.com:9020/ingest")
+//!     .proxy("http://user:p%40ss@proxy.example.com:3128")
+//!     .build()?;
+//! # Ok::<(), logpost::Error>(())
+//! ```
+//!
+//! # https
+//!
+//! rustls trusts Mozilla's root certificates, which are built in; the system's TLS library (feature `native-tls`)
+//! trusts what the system trusts. `root_certificate` replaces either; `platform_verifier` (the feature of that name)
+//! has rustls ask the system; `client_certificate` is for servers that want to know who calls. A certificate that is
+//! not good loses nothing: the records wait until it is.
+//!
 //! # In tests
 //!
-//! [`Builder::build`] installs nothing, and [`CaptureHandler`] keeps what it gets:
+//! [`Builder::build`] installs nothing, and [`CaptureHandler`] keeps what it gets. [`testing`] has a web server too.
 //!
 //! ```
 //! use std::time::Duration;
@@ -159,40 +271,116 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Nothing arrives
+//!
+//! Three steps, each with one place to look at. Log something, and then:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # let guard = logpost::init("http://127.0.0.1:9020/log")?;
+//! println!("{:?}", guard.flush(Duration::from_secs(5)));
+//! println!("{}", guard.stats()); // far from the guard: logpost::flush, logpost::stats
+//! # Ok::<(), logpost::Error>(())
+//! ```
+//!
+//! **1. Does the record get into the queue?** Look at `accepted`.
+//! - It is 0: the level or the filter stops it. The default is Info; `log`'s own features `max_level_*` and
+//!   `release_max_level_*` are stronger than any setting; directives like `my_app=debug` let nothing else through, and
+//!   the target of a record is its module path. [`stats()`] is `None`: `init` was not called, or its error was ignored.
+//! - `dropped` grows instead: the queue is full, or stopped; the line says which.
+//!
+//! **2. Does it get to the server?** Look at `delivered`, at `last error`, and at stderr.
+//! - `pending` stays: the last error says why, and where. The same from a shell is `curl -i -d msg=hello
+//!   http://127.0.0.1:9020/log`. If that works, look for a proxy: `env | grep -i proxy`.
+//! - 401 or 403: [`credentials`](HttpHandlerBuilder::credentials) or
+//!   [`bearer_token`](HttpHandlerBuilder::bearer_token). 301 or 302: the URL lacks a slash at its end, or has `http`
+//!   for `https`; redirects are not followed, since they would turn a POST into a GET.
+//! - `rejected` grows: the server answers 400 or the like to these records, and the last error has the beginning of its
+//!   words; or a mapper panics (then `panics` grows too).
+//! - `abandoned` grows: `stop` had not enough time, or a limit of [`Retry`] was reached.
+//!
+//! **3. Does the server do with it what you think?** `delivered` grows, so it has answered 2xx. Look at what it was
+//! sent: `testing::Server` (feature `testing`) shows requests and forms as they arrive, and `cargo run --example
+//! quickstart -- URL` sends known records to a server of yours. A server that reads one record where several were sent
+//! takes [`FormLines`] for a form; one that answers 200 to everything has to be asked for its own log.
+//!
+//! Other things that puzzle:
+//! - The program takes 5 s to end: the server is down, and the last flush waits for [`Builder::flush_timeout`].
+//! - `dropped` grows now and then: more is logged than the server takes, see [Overflow, batches and
+//!   workers](#overflow-batches-and-workers).
+//! - `retries` grows while nothing fails: the server closes idle connections sooner than after 4 s.
+//! - `init: the process already has a logger`: `log` takes one for each process. `Builder::build` makes one without
+//!   installing it.
+//!
 //! # Defaults
 //!
-//! | | | |
+//! | setting | default | |
 //! |---|---|---|
 //! | [`Builder::level`] | Info | [`DEFAULT_LEVEL`] |
-//! | [`Builder::max_message_bytes`] | 1 MiB | [`DEFAULT_MAX_MESSAGE_BYTES`] |
-//! | [`Builder::flush_timeout`] | 5 s | [`DEFAULT_FLUSH_TIMEOUT`] |
+//! | `Builder::filter`, `Builder::filter_env` | none: the level decides | |
+//! | [`Builder::handler`] | none: it takes one at least | |
+//! | [`Builder::tee`] | none | |
 //! | [`Builder::on_error`] | lines on stderr | |
+//! | [`Builder::log_panics`] | false | |
+//! | [`Builder::max_message_bytes`] | 1 MiB; what is longer is cut at a character, and the record gets the field `truncated` | [`DEFAULT_MAX_MESSAGE_BYTES`] |
+//! | [`Builder::flush_timeout`] | 5 s | [`DEFAULT_FLUSH_TIMEOUT`] |
+//! | [`Pipeline::name`] | `pipeline-1` and so on, by place | |
 //! | [`Pipeline::level`] | Trace: all that the logger lets through | |
+//! | `Pipeline::filter` | none: the level decides | |
 //! | [`Pipeline::capacity`] | 65,536 records | [`DEFAULT_CAPACITY`] |
 //! | [`Pipeline::capacity_bytes`] | 32 MiB | [`DEFAULT_CAPACITY_BYTES`] |
-//! | [`Pipeline::overflow`] | the newest record is dropped | [`Overflow::DropNewest`] |
+//! | [`Pipeline::preallocate`] | 16,384 records: 2 MiB | [`DEFAULT_PREALLOCATED`] |
+//! | [`Pipeline::overflow`] | [`DropNewest`](Overflow::DropNewest) | [`Overflow`] |
 //! | [`Pipeline::workers`] | 1 | |
-//! | [`Pipeline::delivery`] | at least once | [`Delivery::AtLeastOnce`] |
+//! | [`Pipeline::delivery`] | [`AtLeastOnce`](Delivery::AtLeastOnce) | [`Delivery`] |
+//! | [`Pipeline::retry`] | [`Retry::default`], the next four | |
 //! | [`Retry::first_delay`] | 500 ms | [`DEFAULT_FIRST_DELAY`] |
 //! | [`Retry::max_delay`] | 30 s | [`DEFAULT_MAX_DELAY`] |
-//! | [`Retry::max_attempts`], [`Retry::max_age`] | no limit | |
+//! | [`Retry::max_attempts`] | no limit | |
+//! | [`Retry::max_age`] | no limit | |
+//! | `Retry-After` that is granted (not a setting) | 5 min | [`MAX_RETRY_AFTER`] |
+//! | [`HttpHandlerBuilder::method`] | [`Post`](Method::Post) | [`Method`] |
+//! | [`HttpHandlerBuilder::credentials`] | those in the URL, if any | |
+//! | [`HttpHandlerBuilder::bearer_token`], [`HttpHandlerBuilder::bearer_token_with`] | none | |
+//! | [`HttpHandlerBuilder::header`] | none | |
+//! | [`HttpHandlerBuilder::user_agent`] | `logpost/` and the version | [`DEFAULT_USER_AGENT`] |
+//! | [`HttpHandlerBuilder::field`] | none | |
+//! | [`HttpHandlerBuilder::rename`], [`HttpHandlerBuilder::only`], [`HttpHandlerBuilder::without`] | the whole dictionary, by its own names | |
+//! | [`HttpHandlerBuilder::map_log_record`] | the default dictionary | [`map_log_record`] |
 //! | [`HttpHandlerBuilder::encoding`] | a record a request | [`Form`] |
-//! | [`Batch::max_records`] | 512, where the encoding takes several | [`DEFAULT_BATCH_RECORDS`] |
+//! | [`HttpHandlerBuilder::batch`] | one record, at once; where the encoding takes several, [`Batch::default`], the next three | |
+//! | [`Batch::max_records`] | 512 | [`DEFAULT_BATCH_RECORDS`] |
 //! | [`Batch::max_bytes`] | 96 KiB | [`DEFAULT_BATCH_BYTES`] |
 //! | [`Batch::linger`] | 1 s | [`DEFAULT_LINGER`] |
-//! | [`HttpHandlerBuilder::method`] | POST | [`Method::Post`] |
-//! | [`HttpHandlerBuilder::timeout`] | 30 s | [`DEFAULT_TIMEOUT`] |
-//! | [`HttpHandlerBuilder::connect_timeout`] | 5 s | [`DEFAULT_CONNECT_TIMEOUT`] |
-//! | `Retry-After` that is granted | up to 5 min | [`MAX_RETRY_AFTER`] |
+//! | `HttpHandlerBuilder::gzip_above` | never | |
+//! | [`HttpHandlerBuilder::timeout`] | 30 s for a whole request | [`DEFAULT_TIMEOUT`] |
+//! | [`HttpHandlerBuilder::connect_timeout`] | 5 s, TLS and a proxy included | [`DEFAULT_CONNECT_TIMEOUT`] |
+//! | [`HttpHandlerBuilder::proxy`], [`HttpHandlerBuilder::no_proxy`] | what the environment says | |
+//! | `HttpHandlerBuilder::tls_provider` | `Rustls`, or `NativeTls` where the feature `rustls` is off | `TlsProvider` |
+//! | `HttpHandlerBuilder::root_certificate` | Mozilla's with `Rustls`, the system's with `NativeTls` | |
+//! | `HttpHandlerBuilder::platform_verifier` | no | |
+//! | `HttpHandlerBuilder::client_certificate` | none | |
+//! | `HttpHandlerBuilder::danger_accept_invalid_certs` | false | |
+//! | [`HttpHandlerBuilder::agent_config`] | no change | |
+//! | largest body that `testing::Server` takes (not a setting) | 16 MiB | `testing::MAX_BODY_BYTES` |
+//!
+//! What is not a setting: within a request's time-out, 5 s for a name lookup and 10 s without any progress in reading
+//! or in writing; an address is used for 30 s before its name is looked up again, or until a request gets no answer; an
+//! idle connection is kept for 4 s.
 //!
 //! # Features
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `rustls` | on | https, by rustls with ring; Mozilla's root certificates, or those of `HttpHandlerBuilder::root_certificate` |
+//! | `rustls` | on | https, by rustls with ring |
+//! | `env-filter` | on | filters in the syntax of `RUST_LOG` |
+//! | `regex` | off | what such a filter has behind a slash is a regular expression |
+//! | `native-tls` | off | https, by the system's TLS library: OpenSSL on Linux, `SChannel` on Windows, Secure Transport on macOS |
+//! | `platform-verifier` | off | `HttpHandlerBuilder::platform_verifier`; with `rustls` |
 //! | `gzip` | off | `HttpHandlerBuilder::gzip_above`: large bodies are compressed |
+//! | `testing` | off | `testing::Server`, a web server for tests |
 //!
-//! Without `rustls` an https URL is an [`Error`] when the handler is built.
+//! Without `rustls` or `native-tls` an https URL is an [`Error`] when the handler is built.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;

@@ -67,7 +67,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("arc_swap", &["filter/directives.rs"]),
 ];
 
-fn source_files() -> BTreeMap<String, String> {
+pub(crate) fn source_files() -> BTreeMap<String, String> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -4,6 +4,7 @@ mod batches;
 mod bounds;
 mod corpus;
 mod deliver;
+mod docs;
 mod faults;
 mod house;
 mod interop;
