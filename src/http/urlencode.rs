@@ -50,7 +50,9 @@ fn append_large(fields: &Fields, body: &mut Vec<u8>) {
     let (text, entries) = fields.layout();
     let text = text.as_bytes();
     let escape = |text, body: &mut Vec<u8>| {
-        form_urlencoded::byte_serialize(text).for_each(|piece| body.extend_from_slice(piece.as_bytes()))
+        for piece in form_urlencoded::byte_serialize(text) {
+            body.extend_from_slice(piece.as_bytes());
+        }
     };
     for (place, entry) in entries.iter().enumerate() {
         if place > 0 {
