@@ -25,6 +25,8 @@ const MAX_MESSAGE_BYTES: usize = 1 << 30;
 /// Configures a logger; made by [`builder`](crate::builder).
 #[derive(Default)]
 #[must_use = "a builder does nothing until `init` or `build` is called"]
+#[doc(alias = "Dispatch")]
+#[doc(alias = "LoggerBuilder")]
 pub struct Builder {
     filter: Option<Result<Filter, Error>>,
     settings: Settings,
@@ -60,7 +62,8 @@ impl Builder {
     /// its levels. The longest target that fits decides, and what no directive fits is not logged. The levels are `off`,
     /// `error`, `warn`, `info`, `debug` and `trace`. Behind them, after a slash, there may be a text that a message must
     /// contain (`info/timeout`); with the feature `regex`, or where another crate has the feature `regex` of
-    /// `env_filter` on, a regular expression that it must match. Beware that `inof` is the target of that name.
+    /// `env_filter` on, a regular expression that it must match (as far
+    /// as [`max_message_bytes`](Self::max_message_bytes) has kept the message). Beware that `inof` is the target of that name.
     ///
     /// Of a level and a filter, the one that is set last holds: a level is a filter without targets. The most detailed
     /// level in it goes to [`log::set_max_level`]. Directives that do not parse are an error of `build` and `init`, as
@@ -173,6 +176,8 @@ impl Builder {
     ///
     /// It runs on a listener's thread and holds up delivery while it does; what it logs is ignored, and its panics are
     /// caught and counted.
+    #[doc(alias = "handleError")]
+    #[doc(alias = "error_channel")]
     pub fn on_error(mut self, on_error: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(on_error));
         self
@@ -210,6 +215,7 @@ impl Builder {
 
     /// How long the flushes wait that have no time-out of their own: `log::logger().flush()`, a dropped [`Guard`], the
     /// end of the process. Defaults to [`DEFAULT_FLUSH_TIMEOUT`](crate::DEFAULT_FLUSH_TIMEOUT).
+    #[doc(alias = "shutdown_timeout")]
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.settings.flush_timeout = timeout;
         self

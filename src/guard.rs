@@ -26,6 +26,8 @@ use crate::sync::{Mutex, lock};
 /// Dropping it flushes, for [`flush_timeout`](crate::Builder::flush_timeout) at the most, and stops nothing: logging goes
 /// on as before.
 #[must_use = "dropping the guard flushes at once, and waits for it; keep it in a variable until the end of main"]
+#[doc(alias = "WorkerGuard")]
+#[doc(alias = "LoggerHandle")]
 pub struct Guard {
     backend: Arc<Backend>,
 }
@@ -45,6 +47,7 @@ impl Guard {
     /// # Errors
     ///
     /// After `timeout`, says how many of the records are still pending. They are not lost: their delivery goes on.
+    #[doc(alias = "force_flush")]
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.backend.flush(timeout)
     }
@@ -54,6 +57,8 @@ impl Guard {
     /// Records logged from now on are dropped, and counted as such. Stopping again changes nothing but may shorten the
     /// first call's time. It returns within 100 ms of the timeout; a handler that hangs keeps its thread, and the records
     /// it is at stay pending. On a listener's own thread (in a handler, say) it does not wait.
+    #[doc(alias = "shutdown")]
+    #[doc(alias = "close")]
     pub fn stop(&self, timeout: Duration) -> Stats {
         self.backend.stop(timeout)
     }
@@ -112,6 +117,8 @@ impl Guard {
     /// # Ok::<(), logpost::Error>(())
     /// ```
     #[doc(alias = "reload")]
+    #[doc(alias = "setLevel")]
+    #[doc(alias = "set_max_level")]
     pub fn set_level(&self, level: LevelFilter) {
         self.backend.gate.replace_filter(level.into());
     }
@@ -134,6 +141,7 @@ impl Guard {
     #[cfg(feature = "env-filter")]
     #[doc(alias = "set_new_spec")]
     #[doc(alias = "reload")]
+    #[doc(alias = "parse_new_spec")]
     pub fn set_filter(&self, directives: &str) -> Result<(), Error> {
         let filter = Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem))?;
         self.backend.gate.replace_filter(filter);

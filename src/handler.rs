@@ -31,6 +31,10 @@ use crate::record::LogRecord;
 ///     }
 /// }
 /// ```
+#[doc(alias = "Appender")]
+#[doc(alias = "LogWriter")]
+#[doc(alias = "LogExporter")]
+#[doc(alias = "Transport")]
 pub trait Handler: Send {
     /// Makes one attempt to deliver `records`, which are never empty and in the order in which they were logged.
     ///
@@ -38,6 +42,8 @@ pub trait Handler: Send {
     ///
     /// An error means that none of the records may be taken as delivered: all of them will be offered again, unless the
     /// error is about their content ([`EmitError::payload`]).
+    #[doc(alias = "append")]
+    #[doc(alias = "export")]
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError>;
 
     /// How many records `emit` takes at once, and how long to wait for them. Defaults to [`Batch::single`], so that an
@@ -104,6 +110,8 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a batch does nothing until it is given to a handler"]
+#[doc(alias = "BatchConfig")]
+#[doc(alias = "MemoryHandler")]
 pub struct Batch {
     max_records: usize,
     max_bytes: usize,
@@ -130,6 +138,7 @@ impl Batch {
     }
 
     /// How many records a batch has at the most. Defaults to [`DEFAULT_BATCH_RECORDS`].
+    #[doc(alias = "max_export_batch_size")]
     pub fn max_records(mut self, records: usize) -> Self {
         self.max_records = records;
         self
@@ -144,6 +153,8 @@ impl Batch {
 
     /// How long to wait for more records from when the first one was taken; a flush does not wait. Defaults to
     /// [`DEFAULT_LINGER`].
+    #[doc(alias = "scheduled_delay")]
+    #[doc(alias = "flush_interval")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self

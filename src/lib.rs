@@ -451,6 +451,8 @@ pub fn builder() -> Builder {
 /// # Errors
 ///
 /// If `url` is not an absolute http or https URL, or the process has a logger already.
+#[doc(alias = "basicConfig")]
+#[doc(alias = "try_init")]
 pub fn init(url: impl Into<String>) -> Result<Guard, Error> {
     builder().handler(HttpHandler::new(url)?).init()
 }

@@ -28,6 +28,10 @@ const MAX_WORKERS: usize = 64;
 /// # Ok::<(), logpost::Error>(())
 /// ```
 #[must_use = "a pipeline does nothing until it is given to a builder"]
+#[doc(alias = "QueueHandler")]
+#[doc(alias = "QueueListener")]
+#[doc(alias = "NonBlocking")]
+#[doc(alias = "BatchLogProcessor")]
 pub struct Pipeline {
     name: Option<String>,
     handler: Box<dyn Handler>,
@@ -75,6 +79,8 @@ impl Pipeline {
     /// The most detailed level that this handler gets, of what the logger lets through. Defaults to `Trace`: all of it.
     ///
     /// Of a level and a filter, the one that is set last holds.
+    #[doc(alias = "setLevel")]
+    #[doc(alias = "respect_handler_level")]
     pub fn level(mut self, level: LevelFilter) -> Self {
         self.filter = Ok(level.into());
         self
@@ -104,6 +110,9 @@ impl Pipeline {
     /// How many records may wait, besides those being sent: from 1 to 8,388,608. Defaults to
     /// [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY). Beyond what is [preallocated](Self::preallocate), the memory is
     /// taken as records come.
+    #[doc(alias = "maxsize")]
+    #[doc(alias = "buffered_lines_limit")]
+    #[doc(alias = "max_queue_size")]
     pub fn capacity(mut self, records: usize) -> Self {
         self.limits.records = records;
         self
@@ -127,6 +136,7 @@ impl Pipeline {
     }
 
     /// What happens to a record when the queue is full. Defaults to [`Overflow::DropNewest`].
+    #[doc(alias = "lossy")]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.limits.overflow = overflow;
         self
@@ -149,6 +159,7 @@ impl Pipeline {
     /// A worker has one request under way at a time, so at 100 ms a request one of them makes ten a second, and n make n
     /// times as many. With more than one, records may overtake each other: each worker keeps the order of those it
     /// takes, and no more than that. A flush and a stop are for all of them.
+    #[doc(alias = "max_concurrent_exports")]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self

@@ -19,6 +19,7 @@ use std::time::SystemTime;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "ErrorCounter")]
 pub struct Stats {
     /// Taken into the queue, and not pushed out of it again by [`Overflow::DropOldest`](crate::Overflow::DropOldest).
     pub accepted: u64,
@@ -87,6 +88,7 @@ pub struct LastError {
 /// Records that were dropped at the queue's door, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "dropped_lines")]
 pub struct Dropped {
     /// No room: the queue held as many records as its capacity allows.
     pub full: u64,

@@ -90,6 +90,7 @@ const RESERVED: [&str; 23] = [
 ///     fields.push("length", record.message().len());
 /// });
 /// ```
+#[doc(alias = "mapLogRecord")]
 pub fn map_log_record(record: &LogRecord, fields: &mut Fields) {
     map_core(record, fields);
     map_key_values(record, fields);

@@ -36,7 +36,7 @@ pub enum Method {
     #[default]
     Post,
     /// The dictionary is the query: joined to the URL's own by `&`, or else behind a `?`. Servers limit its length, many
-    /// of them to 8 KiB; a record that makes the URL longer than 65,534 bytes is rejected.
+    /// of them to 8 KiB; a record that makes the URL longer than 65,534 bytes is rejected. A GET has no `Idempotency-Key`.
     Get,
 }
 
@@ -98,6 +98,7 @@ impl HttpHandlerBuilder {
     /// They travel in the clear unless the URL is https.
     ///
     /// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
+    #[doc(alias = "basic_auth")]
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some((user.into(), password.into()));
         self
@@ -105,6 +106,7 @@ impl HttpHandlerBuilder {
 
     /// Adds a header to every request; one name may be given several times. Defaults to none. Those that make up the
     /// message itself (`Content-Length`, `Content-Type` and the like) are not to be set.
+    #[doc(alias = "with_headers")]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -140,6 +142,8 @@ impl HttpHandlerBuilder {
     ///     .build()?;
     /// # Ok::<(), logpost::Error>(())
     /// ```
+    #[doc(alias = "Formatter")]
+    #[doc(alias = "Layout")]
     pub fn encoding(mut self, encoding: impl Encode) -> Self {
         self.encoding = Arc::new(encoding);
         self
@@ -155,6 +159,7 @@ impl HttpHandlerBuilder {
     /// Compresses bodies of more than `bytes` bytes, and says so by `Content-Encoding: gzip`; the server has to
     /// understand that. Defaults to never. Below a few hundred bytes it does not pay.
     #[cfg(feature = "gzip")]
+    #[doc(alias = "with_compression")]
     pub fn gzip_above(mut self, bytes: usize) -> Self {
         self.gzip_above = Some(bytes);
         self
@@ -162,6 +167,7 @@ impl HttpHandlerBuilder {
 
     /// How long one request may take in all. Defaults to [`DEFAULT_TIMEOUT`]. Within it, 10 s without any progress, or
     /// 5 s for a name lookup, end a request too.
+    #[doc(alias = "with_timeout")]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

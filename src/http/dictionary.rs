@@ -25,6 +25,8 @@ impl HttpHandlerBuilder {
     /// # Ok::<(), logpost::Error>(())
     /// ```
     #[doc(alias = "LoggerAdapter")]
+    #[doc(alias = "extra")]
+    #[doc(alias = "label")]
     pub fn field<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
         self.mapping.static_fields.push(key, value);
         self
@@ -49,6 +51,7 @@ impl HttpHandlerBuilder {
     ///     .build()?;
     /// # Ok::<(), logpost::Error>(())
     /// ```
+    #[doc(alias = "rename_fields")]
     pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.mapping.selection.rename(from.into(), to.into());
         self
@@ -64,6 +67,7 @@ impl HttpHandlerBuilder {
     /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").only(["name", "levelname", "msg"]).build()?;
     /// # Ok::<(), logpost::Error>(())
     /// ```
+    #[doc(alias = "include")]
     pub fn only<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.mapping.selection.only(keys.into_iter().map(Into::into));
         self
@@ -79,6 +83,7 @@ impl HttpHandlerBuilder {
     /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").without(["pathname", "password"]).build()?;
     /// # Ok::<(), logpost::Error>(())
     /// ```
+    #[doc(alias = "exclude")]
     pub fn without<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.mapping.selection.without(keys.into_iter().map(Into::into));
         self

@@ -6,6 +6,9 @@ use crate::fields::Fields;
 /// How the dictionaries of some records become the body of one request.
 ///
 /// [`Form`] is the default; [`FormLines`] takes many records at once.
+#[doc(alias = "Formatter")]
+#[doc(alias = "Layout")]
+#[doc(alias = "urlencode")]
 pub trait Encode: Send + Sync + 'static {
     /// The body's media type, for `Content-Type`.
     fn content_type(&self) -> &'static str;

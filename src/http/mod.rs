@@ -60,6 +60,8 @@ use crate::record::LogRecord;
 /// # #[cfg(feature = "rustls")]
 /// # handler.unwrap();
 /// ```
+#[doc(alias = "HTTPHandler")]
+#[doc(alias = "webhook")]
 pub struct HttpHandler {
     endpoint: Endpoint,
     method: Method,

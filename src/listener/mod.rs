@@ -26,6 +26,8 @@ use crate::sync::{Condvar, Mutex, lock};
 /// Whether a record may arrive twice, or rather not at all, where an answer was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "at_least_once")]
+#[doc(alias = "at_most_once")]
 pub enum Delivery {
     /// Records are offered again until they are certainly delivered. Where an attempt failed after they had been sent
     /// (a lost answer, a time-out), they may have been delivered by both. This is the default.

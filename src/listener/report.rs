@@ -13,6 +13,7 @@ use crate::stats::Stats;
 
 /// A failure to deliver, as [`Builder::on_error`](crate::Builder::on_error) is told of it: Python's `handleError`.
 #[derive(Debug)]
+#[doc(alias = "handleError")]
 pub struct Failure<'a> {
     error: &'a EmitError,
     records: &'a [LogRecord],
@@ -156,8 +157,8 @@ impl Reporter {
     pub(super) fn dropped(&mut self, count: u64, mean_attempt: Duration) {
         if is_due(&mut self.dropped) {
             self.say(format_args!(
-                "{} dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so fewer records or \
-                 a larger capacity are needed",
+                "{} dropped, the queue was full; a request takes {mean_attempt:.1?} on average, so batches, \
+                 more workers, a larger capacity or fewer records are needed",
                 Records(count)
             ));
         }

@@ -31,6 +31,8 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a retry policy does nothing until it is given to a pipeline"]
+#[doc(alias = "RetryPolicy")]
+#[doc(alias = "backoff")]
 pub struct Retry {
     first_delay: Duration,
     max_delay: Duration,

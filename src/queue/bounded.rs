@@ -32,6 +32,8 @@ pub const DEFAULT_PREALLOCATED: usize = 16_384;
 /// Every record that is lost so is counted, by reason, in [`Stats::dropped`](crate::Stats::dropped).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "lossy")]
+#[doc(alias = "queue.Full")]
 pub enum Overflow {
     /// The record is dropped. The caller never waits. This is the default.
     #[default]

@@ -32,6 +32,7 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// assert_eq!((record.level(), record.target(), record.message()), (log::Level::Warn, "app", "hello"));
 /// ```
 #[derive(Clone)]
+#[doc(alias = "LogEvent")]
 pub struct LogRecord {
     /// Its message, and every other text that is not static.
     text: Text,
