@@ -1,6 +1,6 @@
 //! What a listener does when there is nothing to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::queue::Queue;
 
@@ -8,31 +8,43 @@ use crate::queue::Queue;
 /// short, since they are how long a record may have to wait. After the last one the listener asks to be woken.
 const NAPS: [u64; 4] = [1, 2, 4, 8];
 
+/// Records that come after a sleep as long as this come rarely: there is no nap for the next one.
+const LONG_SLEEP: Duration = Duration::from_millis(100);
+
 /// A quiet spell.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Idle {
-    naps: usize,
-    asleep: bool,
-    /// The last record came while the listener was asleep. Unless another follows soon, it goes back to sleep: a nap
-    /// costs as much as being woken.
-    woken: bool,
+    naps: &'static [u64],
+    slept: Option<Duration>,
+}
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self { naps: &NAPS, slept: None }
+    }
 }
 
 impl Idle {
-    /// A record came: the spell is over.
+    /// A record came: the spell is over. A nap costs as much as being woken, so after a sleep there are fewer of them in
+    /// the next spell, or none.
     pub(super) fn reset(&mut self) {
-        *self = Self { woken: self.asleep, ..Self::default() };
+        let naps = match self.slept.take() {
+            None => NAPS.len(),
+            Some(slept) if slept < LONG_SLEEP => 1,
+            Some(_) => 0,
+        };
+        self.naps = &NAPS[..naps];
     }
 
     /// Waits for something to do, a little longer each time.
     pub(super) fn wait(&mut self, queue: &Queue, seat: usize) {
-        let naps = if self.woken { &NAPS[..1] } else { &NAPS };
-        if let Some(&nap) = naps.get(self.naps) {
-            self.naps += 1;
+        if let Some((&nap, later)) = self.naps.split_first() {
+            self.naps = later;
             queue.nap(seat, Duration::from_millis(nap));
         } else {
-            self.asleep = true;
+            let began = Instant::now();
             queue.sleep(seat);
+            self.slept = Some(began.elapsed());
         }
     }
 }
