@@ -17,10 +17,10 @@ use crate::queue::Overflow;
 /// | variable | | default |
 /// |---|---|---|
 /// | `LOGPOST_URL` | where to: an http or https URL | no logger |
-/// | `LOGPOST_LEVEL` | `off`, `error`, `warn`, `info`, `debug` or `trace` | `RUST_LOG` |
+/// | `LOGPOST_LEVEL` | `off`, `error`, `warn`, `info`, `debug` or `trace` | what `RUST_LOG` says |
 /// | `RUST_LOG` (feature `env-filter`) | directives, as in `Builder::filter`; not looked at where `LOGPOST_LEVEL` is set | `info` |
 /// | `LOGPOST_USER`, `LOGPOST_PASSWORD` | credentials, for `Authorization: Basic` | those in the URL, if any; an empty password |
-/// | `LOGPOST_TOKEN` | for `Authorization: Bearer`, in place of a user | none |
+/// | `LOGPOST_TOKEN` | for `Authorization: Bearer`; not together with a user | none |
 /// | `LOGPOST_TIMEOUT` | a duration: how long a request may take | [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT) |
 /// | `LOGPOST_CAPACITY` | how many records may wait | [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) |
 /// | `LOGPOST_OVERFLOW` | `drop-newest`, `drop-oldest`, or `block=` and a duration | `drop-newest` |

@@ -13,13 +13,12 @@ use crate::count::Records;
 /// let error = logpost::HttpHandler::new("ftp://example.com/log").unwrap_err();
 /// assert_eq!(error.setting(), Some("url"));
 /// assert_eq!(error.to_string(), r#"url: the scheme must be http or https, but is "ftp""#);
+/// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
-#[derive(Debug)]
 pub struct Error {
     kind: Kind,
 }
 
-#[derive(Debug)]
 enum Kind {
     Setting { name: &'static str, problem: String },
     AlreadyInitialized,
@@ -73,6 +72,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// The text, and what is behind it: this is what is printed of an error that `main` returns.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Thread(source) => write!(f, "{self}: {source}"),
+            _ => write!(f, "{self}"),
+        }
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
@@ -86,7 +95,7 @@ impl std::error::Error for Error {
 ///
 /// None of them is lost: their delivery goes on. The exception is a process that was forked after the logger was made: it
 /// has no listener, so that what it logs goes nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FlushError {
     pending: u64,
     forked: bool,
@@ -104,6 +113,13 @@ impl FlushError {
     /// How many records were waited for in vain; 0 in a forked process, which can't tell.
     pub fn pending(&self) -> u64 {
         self.pending
+    }
+}
+
+/// The text, for a `main` that returns it.
+impl fmt::Debug for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

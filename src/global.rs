@@ -4,9 +4,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::LevelFilter;
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, FlushError};
+#[cfg(feature = "env-filter")]
+use crate::filter::Filter;
 use crate::guard::Backend;
 use crate::logger::Logger;
 use crate::stats::Stats;
@@ -27,6 +30,40 @@ pub fn stats() -> Option<Stats> {
 /// After `timeout`, says how many records are still pending.
 pub fn flush(timeout: Duration) -> Result<(), FlushError> {
     INSTALLED.get().map_or(Ok(()), |backend| backend.flush(timeout))
+}
+
+/// Sets the level of the process's logger, as [`Guard::set_level`](crate::Guard::set_level) does; without one there is
+/// nothing to do.
+///
+/// For a signal's handler, or a page for administrators, far from where the [`Guard`](crate::Guard) is kept.
+///
+/// ```
+/// logpost::set_level(log::LevelFilter::Debug);
+/// ```
+pub fn set_level(level: LevelFilter) {
+    if let Some(backend) = INSTALLED.get() {
+        backend.gate().replace_filter(level.into());
+    }
+}
+
+/// Sets the filter of the process's logger, as [`Guard::set_filter`](crate::Guard::set_filter) does; without one there is
+/// nothing to do.
+///
+/// # Errors
+///
+/// Directives that do not parse; the filter is the one before then.
+///
+/// ```
+/// logpost::set_filter("info,my_app::db=debug")?;
+/// # Ok::<(), logpost::Error>(())
+/// ```
+#[cfg(feature = "env-filter")]
+pub fn set_filter(directives: &str) -> Result<(), Error> {
+    let filter = Filter::parse(directives).map_err(|problem| Error::invalid("filter", problem))?;
+    if let Some(backend) = INSTALLED.get() {
+        backend.gate().replace_filter(filter);
+    }
+    Ok(())
 }
 
 pub(crate) fn is_installed() -> bool {

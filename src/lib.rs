@@ -119,7 +119,8 @@
 //! logpost: delivery works again after 12.3 s; 0 records lost meanwhile
 //! ```
 //!
-//! Records that are rejected or abandoned, and those that found the queue full, have a line a minute each at the most.
+//! Records that are rejected, or abandoned while the listener runs (what a stop abandons is in the [`Stats`] that it
+//! returns), and those that found the queue full, have a line a minute each at the most.
 //! A stderr that is closed does no harm; one that blocks (a pipe that nobody reads) holds up delivery: set `on_error`
 //! then. It is told of every failure, with its records and what is done about it, and not of drops.
 //!
@@ -416,7 +417,9 @@ pub use builder::Builder;
 pub use env::init_from_env;
 pub use error::{Error, FlushError};
 pub use fields::{Fields, map_log_record};
-pub use global::{flush, stats};
+#[cfg(feature = "env-filter")]
+pub use global::set_filter;
+pub use global::{flush, set_level, stats};
 pub use guard::Guard;
 pub use handler::{
     Batch, Cancel, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_RECORDS, DEFAULT_LINGER, EmitError, ErrorClass, Handler,

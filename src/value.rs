@@ -129,6 +129,13 @@ impl<'a> From<&'a Cow<'_, str>> for Value<'a> {
     }
 }
 
+/// Null, if it is `None`.
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or_else(|| ().into(), Into::into)
+    }
+}
+
 /// Null.
 impl From<()> for Value<'_> {
     fn from((): ()) -> Self {

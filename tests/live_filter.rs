@@ -8,6 +8,8 @@ use logpost_test_support::LONG;
 #[test]
 fn the_process_s_level_follows_the_filter_of_its_logger() {
     assert_eq!(log::max_level(), LevelFilter::Off);
+    logpost::set_level(LevelFilter::Trace);
+    assert_eq!(log::max_level(), LevelFilter::Off, "there is no logger of ours");
     let (_built, built_guard) = logpost::builder().handler(CaptureHandler::new()).build().unwrap();
     assert_eq!(log::max_level(), LevelFilter::Info, "raised by `build`, as documented");
     built_guard.set_level(LevelFilter::Trace);
@@ -48,10 +50,26 @@ fn the_process_s_level_follows_the_filter_of_its_logger() {
     log::error!("for nobody");
     built_guard.set_level(LevelFilter::Trace);
     assert_eq!(log::max_level(), LevelFilter::Off);
-    guard.set_level(LevelFilter::Error);
+    logpost::set_level(LevelFilter::Error);
+    assert_eq!(log::max_level(), LevelFilter::Error);
     log::error!("for both");
+    #[cfg(feature = "env-filter")]
+    {
+        logpost::set_filter("off,elsewhere=warn").unwrap();
+        assert_eq!(log::max_level(), LevelFilter::Warn);
+        log::warn!(target: "elsewhere", "by the process's directives");
+        assert_eq!(logpost::set_filter("elsewhere=loud").unwrap_err().setting(), Some("filter"));
+    }
+    #[cfg(not(feature = "env-filter"))]
+    {
+        logpost::set_level(LevelFilter::Warn);
+        log::warn!(target: "elsewhere", "by the process's directives");
+    }
 
     guard.flush(LONG).unwrap();
-    assert_eq!(capture.messages(), ["by a level", "by a wider level", "by directives", "for both"]);
+    assert_eq!(
+        capture.messages(),
+        ["by a level", "by a wider level", "by directives", "for both", "by the process's directives"]
+    );
     assert_eq!(errors.messages(), ["for both"]);
 }

@@ -46,7 +46,9 @@ impl Selection {
         let renamed = self.renamed.iter().enumerate().find_map(|(place, (from, to))| {
             let earlier = &self.renamed[..place];
             let goes_out = |key: &str| !self.leaves_out(key) && !self.renamed.iter().any(|(from, _)| from == key);
-            if is_fixed(from) {
+            if to.is_empty() {
+                Some(format!("{from:?} is renamed to nothing"))
+            } else if is_fixed(from) {
                 Some(is_own(from))
             } else if earlier.iter().any(|(earlier, _)| earlier == from) {
                 Some(format!("{from:?} is renamed twice"))
@@ -61,7 +63,9 @@ impl Selection {
             }
         });
         let without = self.without.iter().find(|key| is_fixed(key)).map(|key| is_own(key));
-        renamed.map(|problem| ("rename", problem)).or(without.map(|problem| ("without", problem)))
+        let only = self.only.as_ref().filter(|keys| keys.is_empty()).map(|_| "names no key".to_owned());
+        let renamed = renamed.map(|problem| ("rename", problem));
+        renamed.or(without.map(|problem| ("without", problem))).or(only.map(|problem| ("only", problem)))
     }
 
     /// Applies it to what every record has.
@@ -189,6 +193,8 @@ mod tests {
             assert_eq!(problem(&bad), Some("rename"), "{bad:?}");
         }
         assert_eq!(problem(&selection(&[], None, &["service"])), Some("without"));
+        assert_eq!(problem(&selection(&[], Some(&[]), &[])), Some("only"));
+        assert_eq!(problem(&selection(&[("msg", "")], None, &[])), Some("rename"));
         for good in [
             selection(&[("msg", "name"), ("name", "logger")], None, &[]),
             selection(&[("msg", "name")], None, &["name"]),

@@ -124,6 +124,9 @@ impl Mapping {
         if let Some(setting) = self.selection.setting().filter(|_| self.mapper.is_some()) {
             return Err(Error::invalid(setting, "is for the default dictionary, but `map_log_record` replaces it"));
         }
+        if self.static_fields.keys().contains(&"") {
+            return Err(Error::invalid("field", "the key must not be empty"));
+        }
         let fixed: Vec<_> = self.static_fields.keys().into_iter().map(extra_key).collect();
         let problem = self.selection.problem(&fixed, &CORE_KEYS);
         problem.map_or(Ok(()), |(setting, problem)| Err(Error::invalid(setting, problem)))
@@ -167,6 +170,9 @@ mod tests {
         assert_eq!(setting(builder().rename("msg", "name")), Some("rename"));
         assert_eq!(setting(builder().rename("msg", "service")), Some("rename"));
         assert_eq!(setting(builder().without(["service"])), Some("without"));
+        assert_eq!(setting(builder().field("", "x")), Some("field"));
+        assert_eq!(setting(builder().rename("msg", "")), Some("rename"));
+        assert_eq!(setting(builder().only(Vec::<String>::new())), Some("only"));
         for with_a_mapper in [builder().rename("a", "b"), builder().only(["a"]), builder().without(["a"])] {
             assert!(setting(with_a_mapper.map_log_record(|_, _| {})).is_some());
         }

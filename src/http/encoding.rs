@@ -47,7 +47,9 @@ impl Encode for Form {
 
 /// Many records, each a line that is a form: split the body at newlines, and decode each line as [`Form`].
 ///
-/// A newline inside a value is `%0A`, so the lines are exactly the records. Each line ends with a newline.
+/// A newline inside a value is `%0A`, so the lines are exactly the records. Each line ends with a newline. The
+/// `Content-Type` is `application/x-www-form-urlencoded-lines`, which no framework takes for a form: a server reads the
+/// body itself, as in Python by `[dict(parse_qsl(line, keep_blank_values=True)) for line in body.decode().splitlines()]`.
 ///
 /// ```
 /// use logpost::{Encode, Fields, FormLines};

@@ -32,14 +32,20 @@ impl Endpoint {
         if url.len() > MAX_URL {
             return Err(invalid(format!("must not be longer than {MAX_URL} bytes, but has {}", url.len())));
         }
+        if url.trim() != url {
+            return Err(invalid(format!("must not begin or end with white space, but is {:?}", redacted(url))));
+        }
+        let no_scheme = || invalid(format!("must begin with http:// or https://, but is {:?}", redacted(url)));
+        let (_, behind) = url.split_once("://").ok_or_else(no_scheme)?;
+        if behind.is_empty() || behind.starts_with(['/', '?', '#']) {
+            return Err(invalid(format!("{:?} has no host", redacted(url))));
+        }
         // A fragment is the business of browsers; it is never sent.
         let sent = url.split_once('#').map_or(url, |(sent, _)| sent);
         let not_a_url = |cause: &dyn fmt::Display| invalid(format!("{:?} is not a URL: {cause}", redacted(url)));
         let uri: Uri = sent.parse().map_err(|error| not_a_url(&error))?;
         match uri.scheme_str() {
-            None => {
-                return Err(invalid(format!("must begin with http:// or https://, but is {:?}", redacted(url))));
-            }
+            None => return Err(no_scheme()),
             Some("http") => {}
             Some("https") if HAS_TLS => {}
             Some("https") => {

@@ -77,7 +77,8 @@ impl Retry {
             return Err(Error::invalid("first_delay", "must be longer than 0s"));
         }
         if self.max_delay < self.first_delay {
-            let problem = format!("must not be shorter than first_delay, but is {:?}", self.max_delay);
+            let problem =
+                format!("must not be shorter than first_delay, {:?}, but is {:?}", self.first_delay, self.max_delay);
             return Err(Error::invalid("max_delay", problem));
         }
         if self.max_attempts == Some(0) {

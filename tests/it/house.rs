@@ -33,7 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tees", &[]),
     ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
     ("guard", &["clock", "count", "error", "filter", "listener", "logger", "process", "queue", "stats", "sync"]),
-    ("global", &["error", "guard", "logger", "stats"]),
+    ("global", &["error", "filter", "guard", "logger", "stats"]),
     ("panics", &["guard", "listener", "process", "queue"]),
     ("pipeline", &["error", "filter", "handler", "listener", "queue"]),
     (
