@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::Level;
 use once_cell::sync::Lazy;
@@ -12,6 +11,7 @@ use crate::form::Known;
 use crate::process;
 use crate::record::{LogRecord, file_name};
 use crate::value::{Value, ValueKind};
+use crate::wall_clock;
 
 /// The keys of the fields that every record can have.
 pub(crate) const CORE_KEYS: [&str; 15] = [
@@ -99,27 +99,26 @@ pub fn map_log_record(record: &LogRecord, fields: &mut Fields) {
 /// The fields that every record has.
 pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     let (level, number) = python_level(record.level());
-    let since_epoch = record.created().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let since_start = record.created().duration_since(*STARTED).unwrap_or_default();
+    let (seconds, nanos) = (record.created_nanos() / 1_000_000_000, record.created_nanos() % 1_000_000_000);
+    let since_start = record.created_nanos().saturating_sub(*STARTED) / 1000;
     let Process { name, id } = &*PROCESS;
     let (site, target_is_module_path) = record.site();
     let known_target = site.module_path.as_ref().filter(|_| target_is_module_path);
-    fields.push_known("name", known_target, Some(record.target()));
-    fields.push_text("msg", Some(record.message()));
-    fields.push_plain("levelname", ValueKind::String, |text| text.push_str(level));
-    fields.push_integer("levelno", Some(number));
-    fields.push_known("pathname", site.file.as_ref(), record.file());
-    fields.push_known("filename", site.file_name.as_ref(), record.file().map(file_name));
-    fields.push_known("module", site.module_path.as_ref(), record.module_path());
-    fields.push_integer("lineno", record.line().map(u64::from));
-    fields.push_decimal("created", since_epoch.as_secs(), since_epoch.subsec_micros(), 6);
-    fields.push_integer("msecs", Some(since_epoch.subsec_millis().into()));
-    let millis = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
-    fields.push_decimal("relativeCreated", millis, since_start.subsec_micros() % 1000, 3);
-    fields.push_integer("thread", record.thread());
-    fields.push_text("threadName", record.thread_name());
-    fields.push_known("processName", name.as_ref(), None);
-    fields.push_integer("process", Some((*id).into()));
+    fields.push_known("&name=", known_target, || Some(record.target()));
+    fields.push_text("&msg=", Some(record.message()));
+    fields.push_plain("&levelname=", ValueKind::String, |text| text.push_str(level));
+    fields.push_integer("&levelno=", Some(number));
+    fields.push_known("&pathname=", site.file.as_ref(), || record.file());
+    fields.push_known("&filename=", site.file_name.as_ref(), || record.file().map(file_name));
+    fields.push_known("&module=", site.module_path.as_ref(), || record.module_path());
+    fields.push_integer("&lineno=", record.line().map(u64::from));
+    fields.push_decimal("&created=", seconds, nanos / 1000, 6);
+    fields.push_integer("&msecs=", Some(nanos / 1_000_000));
+    fields.push_decimal("&relativeCreated=", since_start / 1000, since_start % 1000, 3);
+    fields.push_integer("&thread=", record.thread());
+    fields.push_text("&threadName=", record.thread_name());
+    fields.push_known("&processName=", name.as_ref(), || None);
+    fields.push_integer("&process=", Some((*id).into()));
 }
 
 /// The record's key-values.
@@ -129,8 +128,8 @@ pub(crate) fn map_key_values(record: &LogRecord, fields: &mut Fields) {
     }
 }
 
-/// When logpost started, for `relativeCreated`.
-static STARTED: Lazy<SystemTime> = Lazy::new(SystemTime::now);
+/// When logpost started, for `relativeCreated`: nanoseconds since the epoch.
+static STARTED: Lazy<u64> = Lazy::new(wall_clock::now);
 
 /// The process, looked up once.
 struct Process {
@@ -171,19 +170,24 @@ fn is_reserved(key: &str) -> bool {
     RESERVED.contains(&key)
 }
 
-/// The fields of the default dictionary: their keys are plain.
+/// The fields of the default dictionary. Their keys are plain, and given as they stand in a form: `&key=`.
 impl Fields {
     fn push_text(&mut self, key: &'static str, value: Option<&str>) {
         if let Some(value) = value {
-            self.add(&[key], ValueKind::String, Form::PlainKey, |text| text.push_str(value));
+            self.add_core(key, ValueKind::String, Form::PlainKey, |text| text.push_str(value));
         }
     }
 
     /// The known text, if there is one, else the other.
-    fn push_known(&mut self, key: &'static str, known: Option<&'static Known>, other: Option<&str>) {
-        let Some(Known { text, form }) = known else { return self.push_text(key, other) };
+    fn push_known<'r>(
+        &mut self,
+        key: &'static str,
+        known: Option<&'static Known>,
+        other: impl FnOnce() -> Option<&'r str>,
+    ) {
+        let Some(Known { text, form }) = known else { return self.push_text(key, other()) };
         let form = form.as_deref().map_or(Form::Plain, Form::Known);
-        self.add(&[key], ValueKind::String, form, |all| all.push_str(text));
+        self.add_core(key, ValueKind::String, form, |all| all.push_str(text));
     }
 
     fn push_integer(&mut self, key: &'static str, value: Option<u64>) {
@@ -192,20 +196,20 @@ impl Fields {
         }
     }
 
-    /// A whole number and a fraction of so many digits.
-    fn push_decimal(&mut self, key: &'static str, whole: u64, fraction: u32, digits: usize) {
+    /// A whole number and a fraction of so many digits, which is smaller than one.
+    fn push_decimal(&mut self, key: &'static str, whole: u64, fraction: u64, digits: u32) {
         self.push_plain(key, ValueKind::Number, |text| {
             let mut buffer = itoa::Buffer::new();
             text.push_str(buffer.format(whole));
+            // With a one in front, no zero is left out.
+            let fraction = buffer.format(10_u64.pow(digits) + fraction);
             text.push('.');
-            let fraction = buffer.format(fraction);
-            text.extend(std::iter::repeat_n('0', digits.saturating_sub(fraction.len())));
-            text.push_str(fraction);
+            text.push_str(&fraction[1..]);
         });
     }
 
     fn push_plain(&mut self, key: &'static str, kind: ValueKind, append_value: impl FnOnce(&mut String)) {
-        self.add(&[key], kind, Form::Plain, append_value);
+        self.add_core(key, kind, Form::Plain, append_value);
     }
 
     /// Adds a field that the core fields must not be confused with: where its key is one of theirs, or one that Python
@@ -220,6 +224,7 @@ impl Fields {
 mod tests {
     use super::*;
     use log::Record;
+    use std::time::UNIX_EPOCH;
 
     #[test]
     fn the_default_in_order() {

@@ -116,6 +116,16 @@ impl Fields {
         (&self.text, &self.entries)
     }
 
+    /// Adds a field whose plain key is given as it stands in a form: `&key=`.
+    fn add_core(&mut self, key: &'static str, kind: ValueKind, form: Form, append_value: impl FnOnce(&mut String)) {
+        let separator = usize::from(!self.entries.is_empty());
+        let start = self.text.len() + separator;
+        self.text.push_str(&key[1 - separator..]);
+        let value = self.text.len();
+        append_value(&mut self.text);
+        self.entries.push(Entry { start, value, end: self.text.len(), kind, form });
+    }
+
     /// Adds a field whose key, in parts, and whose text are at hand.
     fn add(&mut self, key: &[&str], kind: ValueKind, form: Form, append_value: impl FnOnce(&mut String)) {
         if !self.entries.is_empty() {

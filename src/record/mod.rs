@@ -98,6 +98,11 @@ impl LogRecord {
         UNIX_EPOCH + Duration::from_nanos(self.created)
     }
 
+    /// The same, in nanoseconds since the epoch.
+    pub(crate) fn created_nanos(&self) -> u64 {
+        self.created
+    }
+
     /// A number of the calling thread, unique in this process; absent where the thread was already being torn down.
     pub fn thread(&self) -> Option<u64> {
         (self.thread > 0).then_some(self.thread)

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("ledger", &["stats", "sync"]),
     ("record", &["form", "sync", "value", "wall_clock"]),
-    ("fields", &["form", "process", "record", "value"]),
+    ("fields", &["form", "process", "record", "value", "wall_clock"]),
     ("filter", &["sync"]),
     ("handler", &["error", "record"]),
     ("http", &["clock", "error", "fields", "handler", "random", "record", "sync", "value"]),
