@@ -25,7 +25,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// connection.
 const INPUT_BUFFER: usize = 2 * MAX_HEAD;
 const OUTPUT_BUFFER: usize = 32 * 1024;
-/// The same where the dictionary is in the URL, which may have 65,534 bytes: a request's head has to fit into it.
+/// The same where the dictionary is in the query, which may have 65,534 bytes with the path: a request's head has to fit into it.
 const OUTPUT_BUFFER_GET: usize = 96 * 1024;
 /// Less would not hold the head of an answer.
 const MIN_BUFFER: usize = 4 * 1024;
