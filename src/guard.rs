@@ -46,7 +46,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// After `timeout`, says how many of the records are still pending. They are not lost: their delivery goes on.
+    /// After `timeout`, says how many of the records are still pending. They are not lost: their delivery goes on. In a
+    /// child made by `fork`, which delivers nothing, at once.
     #[doc(alias = "force_flush")]
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.backend.flush(timeout)

@@ -70,7 +70,8 @@
 //! - The end of the process flushes: a return from main, a panic in it, and [`std::process::exit`], all on the thread
 //!   that called `init` and for [`Builder::flush_timeout`] at the most. On Windows only [`Guard`] does, when dropped. A
 //!   crash, `kill -9`, `abort` (but for a panic under [`Builder::log_panics`]) and an exit from another thread lose
-//!   what is in memory. A process forked after `init` has no listener, and delivers nothing.
+//!   what is in memory. A process forked after `init` has no listener, and delivers nothing; it must not log if other
+//!   threads may have been logging at the fork, as a lock that one of them held is never released there.
 //! - Failures go to [`Builder::on_error`] or to stderr, never through `log`, and never show a secret. Either holds up
 //!   delivery while it blocks.
 //! - What is logged on a listener's thread is ignored: the HTTP client logs too, and each of its records would make a

@@ -1,5 +1,5 @@
 //! What a log call costs its caller in allocations: none for a literal message with a static target, none where the text
-//! fits into the record, and one for any other.
+//! fits into the record, and one for any other. And what a large record costs in memory, and for how long.
 
 use std::sync::mpsc;
 use std::thread;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use log::{info, warn};
-use logpost::{EmitError, Guard, Handler, LogRecord, Logger};
-use logpost_test_support::LONG;
+use logpost::{EmitError, Encode, Fields, Form, Guard, Handler, HttpHandler, LogRecord, Logger};
+use logpost_test_support::{LONG, Server};
 
 const CALLS: u64 = 1000;
 
@@ -129,4 +129,38 @@ fn every_thread_pays_no_more_than_the_first() {
         }
     });
     guard.flush(LONG).unwrap();
+}
+
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// Not room for the three times as much that it could become.
+#[test]
+fn encoding_a_large_record_takes_no_more_than_twice_its_size() {
+    let mut fields = Fields::new();
+    fields.push("msg", "x".repeat(LARGE).as_str());
+    let mut body = Vec::new();
+    let taken = measure(|| Form.append(&fields, &mut body));
+    assert_eq!(body.len(), "msg=".len() + LARGE);
+    // A vector that grows is copied to one of twice the size.
+    assert!(taken.bytes_max < 7 * LARGE as u64 / 2, "{taken:?}");
+    assert!(body.capacity() <= 2 * LARGE, "{}", body.capacity());
+}
+
+#[test]
+fn a_large_record_s_memory_is_given_back_with_the_next_one() {
+    let server = Server::start();
+    let text = "x".repeat(LARGE);
+    let handler = HttpHandler::builder(server.url()).map_log_record(move |record, fields| {
+        fields.push("msg", if record.message() == "large" { &text } else { record.message() });
+    });
+    let mut handler = handler.build().unwrap();
+    let records = |message: &str| [LogRecord::from(&log::Record::builder().args(format_args!("{message}")).build())];
+    let (large, small) = (records("large"), records("small"));
+    handler.emit(&small).unwrap();
+    let kept = measure(|| {
+        handler.emit(&large).unwrap();
+        handler.emit(&small).unwrap();
+    });
+    let (most, kept) = (kept.bytes_max, u64::try_from(kept.bytes_current).unwrap_or_default());
+    assert!(most > LARGE as u64 && kept < LARGE as u64 / 4, "{kept} of {most}");
 }

@@ -163,6 +163,33 @@ fn a_filter_is_replaced_without_a_stop_and_a_bad_one_is_not_taken() {
     assert_eq!(guard.stats().accepted, 5);
 }
 
+/// Code of the program's runs in between: the message is formatted.
+#[test]
+fn a_filter_replaced_before_the_message_is_known_has_all_the_say() {
+    struct Replaces<'a>(&'a Guard, &'a str);
+    impl fmt::Display for Replaces<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.set_filter(self.1).unwrap();
+            f.write_str("hay")
+        }
+    }
+    // Whether the one that was asked first would have taken it makes no difference.
+    for first in ["debug/needle", "debug/hay"] {
+        for (second, expected) in [
+            ("error,other=warn", &[][..]),
+            ("error,other=warn/hay", &[]),
+            ("debug/more needles", &[]),
+            ("error,filters=debug", &["hay"]),
+            ("debug/hay", &["hay"]),
+        ] {
+            let (logger, guard, capture) = logging(|builder| builder.filter(first));
+            debug!(logger: logger, "{}", Replaces(&guard, second));
+            assert_eq!(logged(&capture, &guard), expected, "{first}, then {second}");
+            assert_eq!(guard.stats().accepted, expected.len() as u64);
+        }
+    }
+}
+
 /// Each thread sees its own replacement, and those made before it was told of them.
 #[test]
 fn a_filter_is_replaced_from_any_thread() {

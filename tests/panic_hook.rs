@@ -10,13 +10,14 @@ use std::fmt;
 use std::panic::{self, catch_unwind, panic_any};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use log::{Log, Metadata, Record, info};
-use logpost::{Builder, EmitError, Handler, HttpHandler, LogRecord};
-use logpost_test_support::{LONG, Port, Request, Server};
+use logpost::{Builder, EmitError, Handler, HttpHandler, LogRecord, Overflow, Pipeline, Retry};
+use logpost_test_support::{Answer, LONG, Plan, Port, Request, Server};
 
 use self::cases::Case;
 
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         child(what, url);
         return ExitCode::SUCCESS;
     }
-    let cases: [(&str, fn()); 17] = [
+    let cases: [(&str, fn()); 21] = [
         ("a_panic_of_main_is_a_record", a_panic_of_main_is_a_record),
         ("a_panic_of_another_thread_is_a_record", a_panic_of_another_thread_is_a_record),
         ("a_panic_with_any_payload_is_a_record", a_panic_with_any_payload_is_a_record),
@@ -49,6 +50,10 @@ fn main() -> ExitCode {
         ("panics_of_a_handler_are_no_records_and_no_deadlock", panics_of_a_handler_are_no_records_and_no_deadlock),
         ("a_panic_under_a_lock_that_the_handler_needs", a_panic_under_a_lock_that_the_handler_needs),
         ("a_server_that_is_down_does_not_keep_a_panic", a_server_that_is_down_does_not_keep_a_panic),
+        ("a_panic_right_after_a_flush_in_vain_is_delivered", a_panic_right_after_a_flush_in_vain_is_delivered),
+        ("a_flush_that_succeeds_forgets_one_in_vain", a_flush_that_succeeds_forgets_one_in_vain),
+        ("a_panic_inside_eprintln_is_delivered_at_once", a_panic_inside_eprintln_is_delivered_at_once),
+        ("a_panic_does_not_wait_for_room", a_panic_does_not_wait_for_room),
         ("a_level_is_for_panics_too", a_level_is_for_panics_too),
         ("build_leaves_the_hook_alone", build_leaves_the_hook_alone),
         ("init_on_a_panicking_thread_is_an_error", init_on_a_panicking_thread_is_an_error),
@@ -66,6 +71,10 @@ fn child(what: &str, url: &str) {
         "handler" => return panic_of_handler(builder, handler),
         "lock" => return panic_under_lock(builder, handler),
         "previous" => return panic_with_hook_before(builder.handler(handler)),
+        "in_vain" => return panic_after_panic(builder, handler),
+        "flushed" => return panic_after_panic_and_flush(builder, handler),
+        "eprintln" => return panic_inside_eprintln(builder, handler),
+        "no_room" => return panic_without_room(builder),
         "while_panicking_init" => {
             let _panics_and_inits = OnDrop(Some(|| {
                 let error = builder.handler(handler).init().unwrap_err();
@@ -234,6 +243,102 @@ fn panic_with_hook_before(builder: Builder) {
     }));
     let _guard = builder.flush_timeout(LONG).init().unwrap();
     catch_unwind(|| panic!("on purpose")).unwrap_err();
+}
+
+/// What was pending when the hook that was there before us had its turn.
+static LEFT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// To be called before `init`.
+fn watch_what_is_left() {
+    panic::set_hook(Box::new(|_| LEFT.store(logpost::stats().unwrap().pending, Ordering::SeqCst)));
+}
+
+/// Panics, and says what was left undelivered at that.
+fn left_at_panic(message: &str) -> u64 {
+    catch_unwind(|| panic!("{message}")).unwrap_err();
+    LEFT.load(Ordering::SeqCst)
+}
+
+/// A way to the server that can be closed.
+struct Switch(HttpHandler);
+
+static IS_UP: AtomicBool = AtomicBool::new(false);
+
+impl Handler for Switch {
+    fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+        if IS_UP.load(Ordering::SeqCst) { self.0.emit(records) } else { Err(EmitError::transient("down")) }
+    }
+}
+
+/// That way, on which nothing but a flush makes another attempt.
+fn switched(handler: HttpHandler) -> Pipeline {
+    let for_ever = Duration::from_secs(10_000 * 24 * 60 * 60);
+    Pipeline::new(Switch(handler)).retry(Retry::default().first_delay(for_ever).max_delay(for_ever))
+}
+
+/// On a busy machine the little that is left to the second flush may not be enough, so there are some tries.
+fn panic_after_panic(builder: Builder, handler: HttpHandler) {
+    watch_what_is_left();
+    let builder = builder.flush_timeout(Duration::from_millis(200)).on_error(|_| {});
+    let guard = builder.handler(switched(handler)).init().unwrap();
+    let delivers = |_| {
+        IS_UP.store(false, Ordering::SeqCst);
+        left_at_panic("in vain");
+        IS_UP.store(true, Ordering::SeqCst);
+        left_at_panic("well again") == 0
+    };
+    assert!((0..10).any(delivers), "{}", guard.stats());
+}
+
+/// The server is slow to answer to the second panic: slower than what is left to a flush right after one in vain.
+fn panic_after_panic_and_flush(builder: Builder, handler: HttpHandler) {
+    watch_what_is_left();
+    let builder = builder.flush_timeout(Duration::from_secs(3)).on_error(|_| {});
+    let guard = builder.handler(switched(handler)).init().unwrap();
+    assert_eq!(left_at_panic("in vain"), 1);
+    IS_UP.store(true, Ordering::SeqCst);
+    guard.flush(LONG).unwrap();
+    assert_eq!(left_at_panic("slow"), 0);
+}
+
+/// While this thread has the lock of stderr, where the listener would tell of a failure.
+fn panic_inside_eprintln(builder: Builder, handler: HttpHandler) {
+    struct Panics;
+    impl fmt::Display for Panics {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("on purpose")
+        }
+    }
+    watch_what_is_left();
+    let retry = Retry::default().first_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(5));
+    let guard = builder.flush_timeout(LONG).handler(Pipeline::new(handler).retry(retry)).init().unwrap();
+    catch_unwind(|| eprintln!("half {Panics}")).unwrap_err();
+    assert_eq!(LEFT.load(Ordering::SeqCst), 0);
+    info!("after");
+    guard.flush(LONG).unwrap();
+}
+
+/// The queue is full, what is in it goes nowhere, and a log call may wait longer than any test.
+fn panic_without_room(builder: Builder) {
+    struct Stuck(mpsc::Sender<()>, mpsc::Receiver<()>);
+    impl Handler for Stuck {
+        fn emit(&mut self, _: &[LogRecord]) -> Result<(), EmitError> {
+            let _ = self.0.send(());
+            let _ = self.1.recv();
+            Ok(())
+        }
+    }
+    watch_what_is_left();
+    let (tell, told) = mpsc::channel();
+    let (_never, released) = mpsc::channel();
+    let pipeline = Pipeline::new(Stuck(tell, released)).capacity(1).overflow(Overflow::Block(60 * LONG));
+    let guard = builder.flush_timeout(Duration::from_millis(100)).handler(pipeline).init().unwrap();
+    info!("under way");
+    told.recv_timeout(LONG).unwrap();
+    info!("waits");
+    assert_eq!(left_at_panic("on purpose"), 2);
+    let stats = guard.stats();
+    assert_eq!((stats.accepted, stats.dropped.full), (2, 1), "{stats}");
 }
 
 /// How a child ended.
@@ -411,6 +516,41 @@ fn a_server_that_is_down_does_not_keep_a_panic() {
     let port = Port::reserve();
     let ended = run_child("down", &port.url());
     assert_eq!(ended.code, Some(101), "{ended:?}");
+    assert!(ended.stderr.contains("logpost: 2 records left undelivered at a panic"), "{ended:?}");
+}
+
+fn a_panic_right_after_a_flush_in_vain_is_delivered() {
+    let (requests, ended) = delivered("in_vain");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(messages(&requests).contains(&"thread 'main' panicked: well again".to_owned()), "{ended:?}");
+}
+
+fn a_flush_that_succeeds_forgets_one_in_vain() {
+    let server = Server::scripted(|request| match request.connection + request.position {
+        0 => Plan::Answer(Answer::status(200)),
+        _ => Plan::Trickle(Answer::status(200), Duration::from_millis(5)),
+    });
+    let ended = run_child("flushed", &server.url());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let expected = ["thread 'main' panicked: in vain", "thread 'main' panicked: slow"];
+    assert_eq!(server.messages(), expected, "{ended:?}");
+}
+
+fn a_panic_inside_eprintln_is_delivered_at_once() {
+    let server = Server::scripted(|request| {
+        Plan::Answer(Answer::status(if request.connection + request.position == 0 { 503 } else { 200 }))
+    });
+    let ended = run_child("eprintln", &server.url());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let panicked = "thread 'main' panicked: on purpose";
+    assert_eq!(server.messages(), [panicked, panicked, "after"], "{ended:?}");
+    // What the listener could not say at once it has said later.
+    assert!(ended.stderr.contains("503"), "{ended:?}");
+}
+
+fn a_panic_does_not_wait_for_room() {
+    let ended = run_child("no_room", "http://127.0.0.1:9/");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("logpost: 2 records left undelivered at a panic"), "{ended:?}");
 }
 

@@ -25,7 +25,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// connection.
 const INPUT_BUFFER: usize = 2 * MAX_HEAD;
 const OUTPUT_BUFFER: usize = 32 * 1024;
-/// The same where the dictionary is in the URL, which may have 65,534 bytes: a request's head has to fit into it.
+/// The same where the dictionary is in the query, which may have 65,534 bytes with the path: a request's head has to fit into it.
 const OUTPUT_BUFFER_GET: usize = 96 * 1024;
 /// Less would not hold the head of an answer.
 const MIN_BUFFER: usize = 4 * 1024;
@@ -35,6 +35,9 @@ const MIN_BUFFER: usize = 4 * 1024;
 pub(super) const MAX_URL: usize = 8 * 1024;
 pub(super) const MAX_HEADERS: usize = 12 * 1024;
 pub(super) const MAX_TOKEN: usize = 8 * 1024;
+
+/// The longest `User-Agent` and the like that can be set beside all of these.
+const MAX_USUAL: usize = 1024;
 
 /// A function of the user's that changes what ureq is told.
 pub(super) type Adjust = Arc<dyn Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + Send + Sync>;
@@ -135,6 +138,9 @@ fn problem_of(config: &Config, endpoint: &Endpoint, output_buffer: usize) -> Opt
             if HeaderValue::from_str(value).is_err() {
                 return Some(format!("{name} has a character that HTTP forbids, such as a newline: {value:?}"));
             }
+            if value.len() > MAX_USUAL {
+                return Some(format!("{name} must not be longer than {MAX_USUAL} bytes, but has {}", value.len()));
+            }
         }
     }
     for (name, size, least) in [
@@ -168,7 +174,8 @@ mod tests {
 
     #[test]
     fn what_ureq_would_panic_over_is_an_error() {
-        let changes: [(Change, &str); 4] = [
+        let changes: [(Change, &str); 5] = [
+            (|config| config.user_agent("a".repeat(40_000)), "user_agent"),
             (|config| config.user_agent("a\nb"), "user_agent"),
             (|config| config.accept("a\r"), "accept"),
             (|config| config.output_buffer_size(0), "output_buffer_size"),

@@ -56,6 +56,7 @@ impl BodyWriter {
         self.of.clear();
         self.plain.clear();
         self.plain.shrink_to(KEPT);
+        self.fields.clear();
         self.fields.shrink_to(KEPT);
         let mut count = 0;
         for record in records {

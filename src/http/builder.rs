@@ -36,7 +36,8 @@ pub enum Method {
     #[default]
     Post,
     /// The dictionary is the query: joined to the URL's own by `&`, or else behind a `?`. Servers limit its length, many
-    /// of them to 8 KiB; a record that makes the URL longer than 65,534 bytes is rejected. A GET has no `Idempotency-Key`.
+    /// of them to 8 KiB; a record that makes path and query longer than 65,534 bytes is rejected. A GET has no
+    /// `Idempotency-Key`.
     Get,
 }
 

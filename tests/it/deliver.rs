@@ -119,9 +119,11 @@ fn a_server_that_comes_back_gets_everything() {
     for number in 0..50 {
         info!(logger: logger, "record {number}");
     }
-    for _ in 0..4 {
+    for attempt in 0..4 {
         let told = told.recv_timeout(LONG).unwrap();
-        assert!(told.contains(&address.to_string()) && told.contains("(50 records waiting)"), "{told}");
+        assert!(told.contains(&address.to_string()), "{told}");
+        // The first attempt may be over before all are logged.
+        assert!(attempt == 0 || told.contains("(50 records waiting)"), "{told}");
         guard.flush(Duration::ZERO).unwrap_err();
     }
     let listener = TcpListener::bind(address).unwrap();

@@ -6,6 +6,8 @@ mod corpus;
 mod deliver;
 mod docs;
 mod faults;
+mod forwarding;
+mod heads;
 mod house;
 mod interop;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

@@ -267,3 +267,27 @@ fn http_refusals_of_single_records_reject_them_alone() {
         assert_eq!((stats.retries, server.connections()), (0, 1), "{stats}");
     }
 }
+
+/// What is large is encoded in another way than what is not.
+#[test]
+fn a_message_of_more_than_a_mebibyte_arrives_as_it_was() {
+    const MIB: usize = 1024 * 1024;
+    let server = Server::start();
+    let (logger, guard) = logpost::builder()
+        .max_message_bytes(4 * MIB)
+        .handler(HttpHandler::builder(server.url()).field("a & b", "c=d").build().unwrap())
+        .build()
+        .unwrap();
+    let large = "key=value&more \u{fc}\u{1f980}+%41~*-._\0\r\n".repeat(MIB / 16);
+    assert!(large.len() > 2 * MIB);
+    info!(logger: logger, order = 17; "{large}");
+    info!(logger: logger, "a short one behind it");
+    guard.flush(LONG).unwrap();
+    assert!(server.messages() == [large.as_str(), "a short one behind it"]);
+    for (number, request) in server.requests().iter().enumerate() {
+        let fields: Vec<_> = request.form().into_iter().filter(|(key, _)| key != "msg").collect();
+        let has = |key: &str, value: &str| fields.contains(&(key.to_owned(), value.to_owned()));
+        assert!(has("a & b", "c=d") && has("levelname", "INFO") && has("order", "17") == (number == 0), "{fields:?}");
+        assert_eq!(request.header("content-length"), [request.body.len().to_string()]);
+    }
+}

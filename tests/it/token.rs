@@ -173,6 +173,31 @@ fn what_goes_wrong_while_asking_loses_nothing() {
     }
 }
 
+/// With one that is longer, a request's head might not fit where ureq has to write it.
+#[test]
+fn a_token_that_is_too_long_loses_nothing() {
+    const LONGEST: usize = 8 * 1024;
+    for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
+        let longest: &'static str = "x".repeat(LONGEST).leak();
+        let server = taking(longest);
+        let (handler, _) = asking(&server, move |number| match number {
+            1 => Ok("s3cret".repeat(100_000)),
+            2 => Ok(format!("{longest}x")),
+            _ => Ok(longest.to_owned()),
+        });
+        let (logger, guard, told) = logger(handler, delivery);
+        log(&logger, 10);
+        for _ in 0..2 {
+            let told = Told::next(&told);
+            assert_eq!(told.class, ErrorClass::Transient, "{told:?}");
+            assert!(told.text.contains("longer than 8 KiB") && told.text.contains("bearer_token_with"), "{told:?}");
+            assert!(!told.text.contains("s3cret"), "{told:?}");
+        }
+        guard.flush(LONG).unwrap();
+        check(&server, &guard, 10);
+    }
+}
+
 #[test]
 fn what_goes_wrong_while_asking_after_a_401_loses_nothing() {
     let server = taking("good");
