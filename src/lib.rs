@@ -432,8 +432,10 @@ pub use http::TlsProvider;
 pub use http::ureq;
 pub use http::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, Encode, Form, FormLines, HttpHandler,
-    HttpHandlerBuilder, Method,
+    HttpHandlerBuilder, Judge, Method, Verdict,
 };
+#[cfg(feature = "json")]
+pub use http::{FormField, Json, JsonLines};
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
 pub use pipeline::Pipeline;

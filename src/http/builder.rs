@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::accept::{Accept, Judges};
 use super::agent::{Adjust, Connections, MAX_HEADERS};
 use super::body::BodyWriter;
 use super::client::Client;
@@ -53,6 +54,7 @@ pub struct HttpHandlerBuilder {
     headers: Vec<(String, String)>,
     pub(super) mapping: Mapping,
     encoding: Arc<dyn Encode>,
+    pub(super) accept: Option<Accept>,
     batch: Option<Batch>,
     #[cfg(feature = "gzip")]
     gzip_above: Option<usize>,
@@ -75,6 +77,7 @@ impl HttpHandlerBuilder {
             headers: Vec::new(),
             mapping: Mapping::default(),
             encoding: Arc::new(Form),
+            accept: None,
             batch: None,
             #[cfg(feature = "gzip")]
             gzip_above: None,
@@ -262,6 +265,7 @@ impl HttpHandlerBuilder {
             tls: self.tls.config()?,
         };
         let config = connections.config(&endpoint, self.adjust.as_ref())?;
+        let judges = Judges::new(self.accept, self.encoding.judge());
         let body = BodyWriter::new(self.mapping, self.encoding, batch.bytes());
         #[cfg(feature = "gzip")]
         let body = body.gzip_above(self.gzip_above);
@@ -271,7 +275,7 @@ impl HttpHandlerBuilder {
             headers,
             batch,
             body,
-            client: Client::new(config, source),
+            client: Client::new(config, source, judges),
             keys: Keys::new(),
             unread: Unread::default(),
         })

@@ -1,5 +1,6 @@
 //! Python's `HTTPHandler`: a dictionary for each record, encoded, to a web server.
 
+mod accept;
 mod agent;
 mod body;
 mod builder;
@@ -10,6 +11,8 @@ mod encoding;
 mod endpoint;
 mod idempotency;
 mod journey;
+#[cfg(feature = "json")]
+mod json;
 mod proxy;
 mod reason;
 mod resolve;
@@ -25,7 +28,9 @@ use std::fmt;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, HttpHandlerBuilder, Method};
-pub use self::encoding::{Encode, Form, FormLines};
+pub use self::encoding::{Encode, Form, FormLines, Judge, Verdict};
+#[cfg(feature = "json")]
+pub use self::json::{FormField, Json, JsonLines};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use self::tls::TlsProvider;
 
@@ -159,8 +164,11 @@ const UNREAD_IS_REFUSED: u32 = 3;
 impl Handler for HttpHandler {
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
         // A listener offers no more than a request can hold; who calls this directly may.
-        for records in records.chunks(self.batch.records()) {
-            self.send(records).map_err(|error| error.at(&self.endpoint))?;
+        let mut before = 0;
+        for part in records.chunks(self.batch.records()) {
+            let sent = self.send(part).map_err(|error| error.at(&self.endpoint));
+            sent.map_err(|error| error.among(before, records.len()))?;
+            before += part.len();
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The listener's thread, from inside.
 
+mod outcomes;
+
 use std::any::Any;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -173,12 +175,15 @@ impl Worker {
             if end < part.end {
                 self.divide(end);
             }
-            match self.offer(portion.clone()) {
+            let offer = self.offer(portion);
+            // Less than was offered, where single records have been settled meanwhile.
+            let left = self.parts.last().cloned().unwrap_or_default();
+            match offer {
                 Offer::Settled(outcome) => {
                     self.parts.pop();
-                    self.settle(portion, outcome);
+                    self.settle(left, outcome);
                 }
-                Offer::Split => self.divide(portion.start + portion.len() / 2),
+                Offer::Split => self.divide(left.start + left.len() / 2),
             }
         }
     }
@@ -204,7 +209,7 @@ impl Worker {
     }
 
     /// Offers these records, again and again, until they have their outcome.
-    fn offer(&mut self, part: Range<usize>) -> Offer {
+    fn offer(&mut self, mut part: Range<usize>) -> Offer {
         let mut attempts = 0;
         let mut retried_at_once = false;
         let mut reject_at = None;
@@ -218,6 +223,11 @@ impl Worker {
                 return Offer::Settled(Outcome::Delivered);
             };
             attempts += 1;
+            let error = match self.sort_out(error) {
+                Ok(error) => error,
+                Err(end) => return end,
+            };
+            part.start = self.parts.last().map_or(part.end, |left| left.start);
             if self.queue.signals().give_up_at.is_some_and(|at| at <= Instant::now()) {
                 return self.end(&error, part, Action::Abandon, Outcome::Abandoned);
             }
@@ -261,12 +271,18 @@ impl Worker {
         });
         ledger.attempted(began.elapsed(), retry);
         if result.is_ok() {
-            self.refusals = 0;
-            self.backoff.reset();
-            ledger.succeeded();
-            lock(&self.shared.reporter).delivered(|| ledger.snapshot());
+            self.succeeded();
         }
         result
+    }
+
+    /// Something was delivered.
+    fn succeeded(&mut self) {
+        let ledger = self.queue.ledger();
+        self.refusals = 0;
+        self.backoff.reset();
+        ledger.succeeded();
+        lock(&self.shared.reporter).delivered(|| ledger.snapshot());
     }
 
     /// A single record was refused: until when its rejection has to wait, if it has to.
