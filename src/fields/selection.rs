@@ -12,6 +12,8 @@ pub(crate) struct Selection {
     renamed: Vec<(String, String)>,
     /// What a preset renames, unless the user renames it.
     preset: &'static [(&'static str, &'static str)],
+    /// A key that a preset can't do without.
+    pinned: Option<&'static str>,
     only: Option<Vec<String>>,
     without: Vec<String>,
 }
@@ -24,6 +26,11 @@ impl Selection {
     #[cfg(feature = "json")]
     pub(crate) fn preset(&mut self, renamed: &'static [(&'static str, &'static str)]) {
         self.preset = renamed;
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn pin(&mut self, key: &'static str) {
+        self.pinned = Some(key);
     }
 
     pub(crate) fn only(&mut self, keys: impl Iterator<Item = String>) {
@@ -68,7 +75,9 @@ impl Selection {
         let renamed = self.renamed.iter().enumerate().find_map(|(place, (from, to))| {
             let earlier = &self.renamed[..place];
             let goes_out = |key: &str| !self.leaves_out(key) && !self.renamed.iter().any(|(from, _)| from == key);
-            if to.is_empty() {
+            if self.pinned == Some(from) {
+                Some(format!("{from:?} has a place of its own in what this server is sent, and no name"))
+            } else if to.is_empty() {
                 Some(format!("{from:?} is renamed to nothing"))
             } else if is_fixed(from) {
                 Some(is_own(from))
@@ -87,7 +96,10 @@ impl Selection {
                 None
             }
         });
-        let without = self.without.iter().find(|key| is_fixed(key)).map(|key| is_own(key));
+        let is_pinned = |key: &String| self.pinned.is_some_and(|pinned| pinned == key);
+        let pinned = self.without.iter().find(|key| is_pinned(key));
+        let pinned = pinned.map(|key| format!("{key:?} is what this server can't do without"));
+        let without = self.without.iter().find(|key| is_fixed(key)).map(|key| is_own(key)).or(pinned);
         let only = self.only.as_ref().filter(|keys| keys.is_empty()).map(|_| "names no key".to_owned());
         let renamed = renamed.map(|problem| ("rename", problem));
         let field = self.preset_names().find(|name| is_fixed(name));
@@ -123,7 +135,7 @@ impl Selection {
 
     /// Under which name a field that every record has is sent, if it is.
     fn name_of<'k>(&'k self, key: &'k str) -> Option<&'k str> {
-        if self.leaves_out(key) {
+        if self.leaves_out(key) && self.pinned != Some(key) {
             return None;
         }
         let renamed = self.renamed.iter().find(|(from, _)| from == key).map(|(_, to)| to.as_str());

@@ -12,6 +12,7 @@ mod house;
 mod interop;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod mutual_tls;
+mod outcomes;
 mod panics;
 mod payload;
 mod pipelines;

@@ -16,7 +16,7 @@ use crate::wall_clock;
 ///
 /// A label is a field by the name that it is sent under: `level`, `name` (the target), `module`, or what
 /// [`field`](HttpHandlerBuilder::field) sets. Few values of each make few streams, which Loki wants; one that a record lacks
-/// is left out. The time of an entry is in nanoseconds.
+/// is left out. The time of an entry is in nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only) says.
 ///
 /// It is an error of `build` if there is no label, if one is neither a field of every record nor set by `field` (unless
 /// [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything but letters, digits
@@ -42,6 +42,7 @@ pub fn loki<L: Into<String>>(url: impl AsRef<str>, labels: impl IntoIterator<Ite
             format!("{:?} must be of letters, digits and `_`, with no digit first", bad.unwrap_or_default())
         })
         .named(USUAL)
+        .pinned()
         .timed(|record| record.created_nanos().to_string())
         .encoding(Streams { labels: labels.clone() });
     builder.mapping.wanted = Some(("labels", labels));

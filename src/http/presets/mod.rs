@@ -77,7 +77,13 @@ impl HttpHandlerBuilder {
         self
     }
 
-    /// Where `value`, which the preset has been given, must not be sent: an error of `build` that names it.
+    /// The time has its own place in a record's envelope, so that it can neither be renamed nor left out.
+    fn pinned(mut self) -> Self {
+        self.mapping.selection.pin("created");
+        self
+    }
+
+    /// Where what the preset has been given can't be used: an error of `build` that names it.
     fn demand(mut self, setting: &'static str, is_good: bool, problem: impl FnOnce() -> String) -> Self {
         if !is_good {
             self.problem.get_or_insert_with(|| (setting, problem()));

@@ -29,6 +29,7 @@ pub fn splunk_hec(url: impl AsRef<str>, token: impl AsRef<str>) -> HttpHandlerBu
         .demand_secret("token", token)
         .header("Authorization", format!("Splunk {token}"))
         .named(USUAL)
+        .pinned()
         .encoding(Events)
 }
 
