@@ -55,6 +55,11 @@ pub trait Encode: Send + Sync + 'static {
         let _ = body;
     }
 
+    /// What is wrong with how it is set, for an error of [`build`](crate::HttpHandlerBuilder::build). Defaults to nothing.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
     /// What reads the server's answers, where their status alone does not say what became of the records. Defaults to
     /// none. [`HttpHandlerBuilder::accept`](crate::HttpHandlerBuilder::accept) is asked first.
     fn judge(&self) -> Option<Judge> {

@@ -283,6 +283,15 @@ mod tests {
         assert_eq!(handler.body.bytes(), b"msg=0123456\nmsg=0123456\n");
     }
 
+    #[cfg(feature = "json")]
+    #[test]
+    fn an_encoding_that_is_set_wrong_is_an_error() {
+        let nameless = builder().encoding(FormField(""));
+        assert_eq!(problem(nameless), ("encoding", "encoding: the form's field has no name".to_owned()));
+        assert_eq!(problem(builder().encoding(Json).method(Method::Get)).0, "encoding");
+        builder().encoding(FormField("json")).build().unwrap();
+    }
+
     /// What ends a body counts, and the body is whole whatever it holds.
     #[cfg(feature = "json")]
     #[test]

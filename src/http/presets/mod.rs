@@ -124,6 +124,10 @@ impl<E: Encode> Encode for Judged<E> {
         self.0.finish(body);
     }
 
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
+    }
+
     fn judge(&self) -> Option<Judge> {
         Some(self.1)
     }
