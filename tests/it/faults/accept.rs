@@ -2,39 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use log::info;
-use logpost::{
-    Action, Batch, EmitError, ErrorClass, FormLines, Guard, Handler, HttpHandler, HttpHandlerBuilder, LogRecord,
-    Logger, Pipeline, Retry,
-};
+use logpost::{Action, Batch, EmitError, ErrorClass, FormLines, Handler, HttpHandler, HttpHandlerBuilder, LogRecord};
 use logpost_test_support::{Answer, LONG, Plan, Request, Server};
 
-#[derive(Debug)]
-struct Told {
-    text: String,
-    class: ErrorClass,
-    action: Action,
-    messages: Vec<String>,
-}
+use super::{Sender, answer};
 
-fn logger_of(handler: HttpHandlerBuilder) -> (Logger, Guard, Receiver<Told>) {
-    let (tell, told) = mpsc::channel();
-    let retry = Retry::default().first_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(5));
-    let (logger, guard) = logpost::builder()
-        .handler(Pipeline::new(handler.build().unwrap()).retry(retry))
-        .on_error(move |failure| {
-            let messages = failure.records().iter().map(|record| record.message().to_owned()).collect();
-            let (text, class, action) = (failure.to_string(), failure.error().class(), failure.action());
-            // The test may be over.
-            let _ = tell.send(Told { text, class, action, messages });
-        })
-        .flush_timeout(Duration::ZERO)
-        .build()
-        .unwrap();
-    (logger, guard, told)
+fn sender_of(handler: HttpHandlerBuilder) -> Sender {
+    Sender::with(handler, |pipeline| pipeline)
 }
 
 /// What Slack and others do: the status says nothing.
@@ -56,37 +33,37 @@ fn at_first(plans: impl IntoIterator<Item = Plan>) -> Server {
 #[test]
 fn a_200_that_says_no_delivers_nothing() {
     let server = at_first([says(r#"{"ok":false,"error":"invalid_auth"}"#), says(r#"{"ok":false}"#)]);
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(ok_says_it));
-    info!(logger: logger, "one");
-    info!(logger: logger, "two");
-    guard.flush(LONG).unwrap();
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(ok_says_it));
+    sender.log("one");
+    sender.log("two");
+    sender.flush();
     assert_eq!(server.messages(), ["one", "one", "one", "two"]);
-    assert_eq!((guard.stats().delivered, server.connections()), (2, 1));
-    let told: Vec<_> = told.try_iter().collect();
+    assert_eq!((sender.stats().delivered, server.connections()), (2, 1));
+    let told = sender.failures();
     assert!(told.len() == 2 && told.iter().all(|told| told.class == ErrorClass::Endpoint), "{told:?}");
     assert!(told[0].text.contains("invalid_auth") && told[0].text.contains(&server.address().to_string()), "{told:?}");
 }
 
 #[test]
 fn a_conflict_may_mean_that_it_is_there() {
-    let server = Server::scripted(|_| Plan::Answer(Answer::status(409)));
+    let server = Server::scripted(|_| answer(409));
     let there = |status, _: &[u8]| (status == 409).then_some(Ok(()));
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(there));
-    info!(logger: logger, "one");
-    guard.flush(LONG).unwrap();
-    assert_eq!((guard.stats().delivered, server.messages().len(), told.try_iter().count()), (1, 1, 0));
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(there));
+    sender.log("one");
+    sender.flush();
+    assert_eq!((sender.stats().delivered, server.messages().len(), sender.failures().len()), (1, 1, 0));
 }
 
 #[test]
 fn who_says_nothing_leaves_it_to_the_status() {
-    let server = at_first([503, 422].map(|status| Plan::Answer(Answer::status(status))));
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(|_, _| None));
-    info!(logger: logger, "one");
-    info!(logger: logger, "two");
-    guard.flush(LONG).unwrap();
-    let told: Vec<_> = told.try_iter().map(|told| told.class).collect();
+    let server = at_first([503, 422].map(answer));
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(|_, _| None));
+    sender.log("one");
+    sender.log("two");
+    sender.flush();
+    let told: Vec<_> = sender.failures().into_iter().map(|told| told.class).collect();
     assert_eq!(told, [ErrorClass::Transient, ErrorClass::Payload]);
-    assert_eq!((guard.stats().delivered, guard.stats().rejected), (1, 1));
+    assert_eq!((sender.stats().delivered, sender.stats().rejected), (1, 1));
 }
 
 /// Nobody knows what it would have said. Without somebody who reads it, it is a 200.
@@ -97,19 +74,19 @@ fn an_answer_that_breaks_off_or_is_too_long_delivers_nothing_where_it_is_read() 
     let long = Plan::Answer(Answer::with(200, &[], &long));
     for plan in [short, long] {
         let server = at_first([plan.clone()]);
-        let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(ok_says_it));
-        info!(logger: logger, "one");
-        guard.flush(LONG).unwrap();
+        let sender = sender_of(HttpHandler::builder(server.url()).accept(ok_says_it));
+        sender.log("one");
+        sender.flush();
         assert_eq!(server.messages(), ["one", "one"]);
-        let told: Vec<_> = told.try_iter().collect();
+        let told = sender.failures();
         assert!(told.len() == 1 && told[0].class == ErrorClass::Transient, "{told:?}");
         assert!(told[0].text.contains("breaks off or is too long"), "{told:?}");
 
         let server = at_first([plan]);
-        let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()));
-        info!(logger: logger, "one");
-        guard.flush(LONG).unwrap();
-        assert_eq!((server.messages().len(), told.try_iter().count()), (1, 0));
+        let sender = sender_of(HttpHandler::builder(server.url()));
+        sender.log("one");
+        sender.flush();
+        assert_eq!((server.messages().len(), sender.failures().len()), (1, 0));
     }
 }
 
@@ -117,21 +94,21 @@ fn an_answer_that_breaks_off_or_is_too_long_delivers_nothing_where_it_is_read() 
 fn a_long_answer_is_read_to_its_end_and_the_connection_kept() {
     let long = format!("{{\"filler\":\"{}\"}}", "x".repeat(1024 * 1024 - 20));
     let server = at_first([Plan::Answer(Answer::with(200, &[], &long))]);
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(ok_says_it));
-    info!(logger: logger, "one");
-    guard.flush(LONG).unwrap();
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(ok_says_it));
+    sender.log("one");
+    sender.flush();
     assert_eq!((server.messages().len(), server.connections()), (2, 1));
-    assert_eq!(told.recv_timeout(LONG).unwrap().class, ErrorClass::Endpoint);
+    assert_eq!(sender.failure().class, ErrorClass::Endpoint);
 }
 
 #[test]
 fn an_error_of_the_status_stands_where_its_answer_breaks_off() {
     let short = Plan::Answer(Answer::raw("HTTP/1.1 422 No\r\nContent-Length: 100\r\n\r\nno").then_close());
     let server = at_first([short]);
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(ok_says_it));
-    info!(logger: logger, "one");
-    guard.flush(LONG).unwrap();
-    assert_eq!(told.recv_timeout(LONG).unwrap().action, Action::Reject);
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(ok_says_it));
+    sender.log("one");
+    sender.flush();
+    assert_eq!(sender.failure().action, Action::Reject);
     assert_eq!(server.messages(), ["one"]);
 }
 
@@ -140,24 +117,24 @@ fn a_delay_that_the_answer_asks_for_is_granted_and_secrets_are_not_repeated() {
     let no = Answer::with(200, &[("Retry-After", "100")], "no such token: abracadabra");
     let server = at_first([Plan::Answer(no)]);
     let handler = HttpHandler::builder(server.url()).bearer_token("abracadabra").accept(ok_says_it);
-    let (logger, guard, told) = logger_of(handler);
-    info!(logger: logger, "one");
-    let told = told.recv_timeout(LONG).unwrap();
+    let sender = sender_of(handler);
+    sender.log("one");
+    let told = sender.failure();
     let Action::Retry(delay) = told.action else { panic!("{told:?}") };
     assert!(delay > Duration::from_secs(90) && delay <= Duration::from_secs(100), "{delay:?}");
     assert!(told.text.contains("no such token: ***") && !told.text.contains("abracadabra"), "{told:?}");
-    guard.flush(LONG).unwrap();
+    sender.flush();
 }
 
 #[test]
 fn a_function_that_panics_is_caught() {
     let server = Server::start();
-    let (logger, guard, told) = logger_of(HttpHandler::builder(server.url()).accept(|_, _| panic!("of the user's")));
-    info!(logger: logger, "one");
-    guard.flush(LONG).unwrap();
-    let stats = guard.stats();
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(|_, _| panic!("of the user's")));
+    sender.log("one");
+    sender.flush();
+    let stats = sender.stats();
     assert_eq!((stats.rejected, stats.panics), (1, 1), "{stats}");
-    assert!(told.recv_timeout(LONG).unwrap().text.contains("of the user's"));
+    assert!(sender.failure().text.contains("of the user's"));
 }
 
 /// A word for each record of the answer, in order.
@@ -194,19 +171,19 @@ fn the_rest_of_a_batch_goes_in_a_request_of_its_own() {
         .batch(batch)
         .only(["msg"])
         .accept(|_, body| Some(Err(word_by_word(body))));
-    let (logger, guard, told) = logger_of(handler);
+    let sender = sender_of(handler);
     for message in ["a", "busy", "bad", "b"] {
-        info!(logger: logger, "{message}");
+        sender.log(message);
     }
-    guard.flush(LONG).unwrap();
+    sender.flush();
     let requests = server.requests();
     let sent: Vec<_> = requests.iter().map(messages_of).collect();
     assert_eq!(sent, [vec!["a", "busy", "bad", "b"], vec!["busy"]]);
     let keys: HashSet<_> = requests.iter().flat_map(|request| request.header("idempotency-key")).collect();
     assert_eq!(keys.len(), 2);
-    let stats = guard.stats();
+    let stats = sender.stats();
     assert_eq!((stats.delivered, stats.rejected, stats.pending), (3, 1, 0), "{stats}");
-    let told: Vec<_> = told.try_iter().collect();
+    let told = sender.failures();
     assert_eq!((told[0].action, &told[0].messages[..]), (Action::Reject, &["bad".to_owned()][..]));
     assert!(told[0].text.contains("no-such-field") && told[0].text.contains(&server.url()[..15]), "{told:?}");
     assert_eq!((told[1].messages.len(), told.len()), (1, 2), "{told:?}");
@@ -219,17 +196,17 @@ fn a_delay_is_granted_to_those_that_are_offered_again() {
     let server = at_first([Plan::Answer(some)]);
     let handler = HttpHandler::builder(server.url()).encoding(FormLines).batch(Batch::default().linger(LONG));
     let handler = handler.accept(|_, body| (!body.starts_with(b"{")).then(|| Err(word_by_word(body))));
-    let (logger, guard, told) = logger_of(handler);
-    info!(logger: logger, "one");
-    info!(logger: logger, "two");
+    let sender = sender_of(handler);
+    sender.log("one");
+    sender.log("two");
     // Ends the batch, and waits for nothing.
-    guard.flush(Duration::ZERO).unwrap_err();
-    let told = told.recv_timeout(LONG).unwrap();
+    sender.guard.flush(Duration::ZERO).unwrap_err();
+    let told = sender.failure();
     let Action::Retry(delay) = told.action else { panic!("{told:?}") };
     assert!(delay > Duration::from_secs(90), "{delay:?}");
     assert_eq!(told.messages, ["two"]);
-    guard.flush(LONG).unwrap();
-    assert_eq!(guard.stats().delivered, 2);
+    sender.flush();
+    assert_eq!(sender.stats().delivered, 2);
 }
 
 /// It may take as long as the request, and no longer.
@@ -238,12 +215,12 @@ fn an_answer_that_trickles_is_waited_for_no_longer_than_the_request() {
     let slow = Plan::TrickleBody(Answer::with(200, &[], r#"{"ok":true}"#), LONG);
     let server = at_first([slow]);
     let handler = HttpHandler::builder(server.url()).timeout(Duration::from_secs(1)).accept(ok_says_it);
-    let (logger, guard, told) = logger_of(handler);
-    info!(logger: logger, "one");
-    guard.flush(LONG).unwrap();
-    let told: Vec<_> = told.try_iter().collect();
+    let sender = sender_of(handler);
+    sender.log("one");
+    sender.flush();
+    let told = sender.failures();
     assert!(told.len() == 1 && told[0].class == ErrorClass::Transient, "{told:?}");
-    assert_eq!((server.messages().len(), guard.stats().delivered), (2, 1));
+    assert_eq!((server.messages().len(), sender.stats().delivered), (2, 1));
 }
 
 /// Gives another handler more records than its requests hold.
@@ -267,7 +244,8 @@ fn outcomes_of_one_request_of_several_are_about_the_right_records() {
     });
     let handler = HttpHandler::builder(server.url()).encoding(FormLines).only(["msg"]);
     let handler = handler.batch(Batch::default().max_records(2)).accept(|_, body| Some(Err(word_by_word(body))));
-    let (logger, guard) = logpost::builder().handler(Generous(handler.build().unwrap())).build().unwrap();
+    let (logger, guard) =
+        logpost::builder().handler(Generous(handler.build().unwrap())).on_error(|_| ()).build().unwrap();
     for number in 0..5 {
         info!(logger: logger, "{number}");
     }
