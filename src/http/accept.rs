@@ -15,9 +15,9 @@ impl HttpHandlerBuilder {
     ///   [`EmitError::each`] of each record by itself. A `Retry-After` of the answer is added to it.
     /// - `None`: what the answer means by default.
     ///
-    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB, breaks off or does not end within
-    /// the request's time-out, an answer of 2xx is taken as [transient](crate::ErrorClass::Transient), since nobody
-    /// knows what it says, and any other as its status has it.
+    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB and four times the request, breaks
+    /// off or does not end within the request's time-out, an answer of 2xx is taken as
+    /// [transient](crate::ErrorClass::Transient), since nobody knows what it says, and any other as its status has it.
     ///
     /// ```
     /// use logpost::{EmitError, HttpHandler};

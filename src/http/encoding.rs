@@ -55,7 +55,8 @@ pub trait Encode: Send + Sync + 'static {
         let _ = body;
     }
 
-    /// What is wrong with how it is set, for an error of [`build`](crate::HttpHandlerBuilder::build). Defaults to nothing.
+    /// What is wrong with how it is set, for an error of [`build`](crate::HttpHandlerBuilder::build). Defaults to
+    /// nothing.
     fn problem(&self) -> Option<String> {
         None
     }

@@ -70,7 +70,7 @@ fn who_says_nothing_leaves_it_to_the_status() {
 #[test]
 fn an_answer_that_breaks_off_or_is_too_long_delivers_nothing_where_it_is_read() {
     let short = Plan::Answer(Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":true").then_close());
-    let long = format!("{{\"ok\":true,\"filler\":\"{}\"}}", "x".repeat(1024 * 1024));
+    let long = format!("{{\"ok\":true,\"filler\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
     let long = Plan::Answer(Answer::with(200, &[], &long));
     for plan in [short, long] {
         let server = at_first([plan.clone()]);
@@ -99,6 +99,17 @@ fn a_long_answer_is_read_to_its_end_and_the_connection_kept() {
     sender.flush();
     assert_eq!((server.messages().len(), server.connections()), (2, 1));
     assert_eq!(sender.failure().class, ErrorClass::Endpoint);
+}
+
+/// Else a large batch would be sent again and again.
+#[test]
+fn the_more_was_sent_the_longer_the_answer_may_be() {
+    let long = format!("{{\"ok\":true,\"filler\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
+    let server = Server::scripted(move |_| Plan::Answer(Answer::with(200, &[], &long)));
+    let sender = sender_of(HttpHandler::builder(server.url()).accept(ok_says_it));
+    sender.log(&"x".repeat(512 * 1024));
+    sender.flush();
+    assert_eq!((server.messages().len(), sender.stats().delivered, sender.failures().len()), (1, 1, 0));
 }
 
 #[test]
