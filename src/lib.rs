@@ -434,10 +434,15 @@ pub use http::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, Encode, Form, FormLines, HttpHandler,
     HttpHandlerBuilder, Method,
 };
-pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
-pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
+pub use listener::{
+    Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Drained, Failure, MAX_RETRY_AFTER, QueueListener, Retry,
+};
+pub use logger::{DEFAULT_LEVEL, Logger};
 pub use pipeline::Pipeline;
-pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_PREALLOCATED, Overflow};
+pub use queue::{
+    BoundedQueue, BoundedQueueBuilder, DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_FLUSH_TIMEOUT,
+    DEFAULT_PREALLOCATED, Dequeue, DequeueError, Enqueue, EnqueueError, Overflow, QueueHandler,
+};
 pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 pub use stats::{Dropped, LastError, PipelineStats, State, Stats};
 pub use testing::CaptureHandler;

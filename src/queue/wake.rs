@@ -17,9 +17,7 @@
 
 use std::time::{Duration, Instant};
 
-use once_cell::sync::OnceCell;
-
-use crate::sync::{AtomicU8, Ordering, Thread, fence, park, park_timeout};
+use crate::sync::{AtomicU8, Mutex, Ordering, Thread, fence, lock, park, park_timeout};
 
 const AWAKE: u8 = 0;
 const NAPPING: u8 = 1;
@@ -35,19 +33,19 @@ pub(crate) struct Wake {
 #[derive(Debug)]
 struct Seat {
     state: AtomicU8,
-    listener: OnceCell<Thread>,
+    listener: Mutex<Option<Thread>>,
 }
 
 impl Wake {
     pub(crate) fn new(listeners: usize) -> Self {
-        let seat = |_| Seat { state: AtomicU8::new(AWAKE), listener: OnceCell::new() };
+        let seat = |_| Seat { state: AtomicU8::new(AWAKE), listener: Mutex::new(None) };
         Self { seats: (0..listeners).map(seat).collect() }
     }
 
-    /// Gives the seat to a thread. Until then it counts as awake, which is right: the thread has yet to look.
+    /// Gives the seat to a thread, once the one before it has ended. Until then it counts as awake, which is right: the
+    /// thread has yet to look.
     pub(crate) fn attach(&self, seat: usize, listener: Thread) {
-        // Each seat is given once.
-        let _ = self.seats[seat].listener.set(listener);
+        *lock(&self.seats[seat].listener) = Some(listener);
         // The thread looks next at what is asked of it. Whoever asks and then finds nobody here has asked before that:
         // one of the two fences comes first.
         fence(Ordering::SeqCst);
@@ -122,7 +120,7 @@ impl Seat {
     }
 
     fn unpark(&self) {
-        if let Some(listener) = self.listener.get() {
+        if let Some(listener) = &*lock(&self.listener) {
             listener.unpark();
         }
     }
@@ -209,7 +207,6 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
-    use crate::sync::{Mutex, lock};
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
     use loom::thread;

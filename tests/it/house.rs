@@ -24,11 +24,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("filter", &["sync"]),
     ("handler", &["error", "record"]),
     ("http", &["clock", "error", "fields", "handler", "random", "record", "sync", "value"]),
-    ("queue", &["clock", "filter", "ledger", "record", "sync"]),
+    ("queue", &["clock", "error", "filter", "ledger", "process", "record", "stats", "sync"]),
     ("testing", &["clock", "fields", "handler", "queue", "record", "sync"]),
     (
         "listener",
-        &["clock", "count", "error", "handler", "ledger", "queue", "random", "record", "stats", "sync", "wall_clock"],
+        &[
+            "clock",
+            "count",
+            "error",
+            "handler",
+            "ledger",
+            "process",
+            "queue",
+            "random",
+            "record",
+            "stats",
+            "sync",
+            "wall_clock",
+        ],
     ),
     ("tees", &[]),
     ("logger", &["clock", "error", "filter", "process", "queue", "record", "tees"]),
@@ -45,7 +58,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Foreign crates, and where they may be named.
 const KNOWN_TO: &[(&str, &[&str])] = &[
-    ("flume", &["queue/bounded.rs"]),
+    ("flume", &["queue/bounded.rs", "queue/channels.rs"]),
     ("ureq", &["http/"]),
     ("form_urlencoded", &["form.rs", "http/urlencode.rs", "testing/form.rs"]),
     ("percent_encoding", &["http/endpoint.rs", "http/reason.rs"]),
