@@ -41,6 +41,7 @@ const GRACE: Duration = Duration::from_millis(100);
 /// listener.start()?;
 ///
 /// let handler = QueueHandler::new(sender).listener(&listener);
+/// log::set_max_level(log::LevelFilter::Info); // the macros look at it; a logger of ours sets it
 /// log::info!(logger: handler, "started");
 /// log::error!(logger: handler, "disk full");
 ///
@@ -299,6 +300,7 @@ impl QueueListener {
     ///
     /// let queue = BoundedQueue::new();
     /// let listener = QueueListener::new(queue.clone()).handler(CaptureHandler::new());
+    /// # log::set_max_level(log::LevelFilter::Info);
     /// log::info!(logger: QueueHandler::new(queue), "hello");
     /// let drained = listener.drain()?;
     /// assert_eq!((drained.settled, drained.waiting), (1, 0));
@@ -412,6 +414,7 @@ impl QueueHandler {
     /// let listener = QueueListener::new(receiver).handler(CaptureHandler::new());
     /// let handler = QueueHandler::new(sender).listener(&listener);
     /// listener.start()?;
+    /// # log::set_max_level(log::LevelFilter::Info);
     /// log::info!(logger: handler, "hello");
     /// handler.flush(Duration::from_secs(5))?;
     /// assert_eq!(handler.stats().delivered, 1);

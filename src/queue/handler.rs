@@ -38,6 +38,7 @@ pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// let capture = CaptureHandler::new();
 /// let listener = QueueListener::new(queue).handler(capture.clone());
 /// listener.start()?;
+/// log::set_max_level(log::LevelFilter::Info); // the macros look at it; a logger of ours sets it
 /// log::info!(logger: handler, "hello");
 /// listener.stop(Duration::from_secs(5));
 /// assert_eq!(capture.messages(), ["hello"]);
