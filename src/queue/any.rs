@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 /// The way into a queue, for [`QueueHandler`](crate::QueueHandler).
 ///
-/// [`BoundedQueue`](crate::BoundedQueue) is one, and so are flume's `Sender` and [`SyncSender`](std::sync::mpsc::SyncSender)
-/// (bounded or not: one without a bound can take all the memory there is). Any other takes a few lines:
+/// [`BoundedQueue`](crate::BoundedQueue) is one, and so are flume's `Sender` and the standard library's
+/// [`SyncSender`](std::sync::mpsc::SyncSender) and [`Sender`](std::sync::mpsc::Sender). (One without a bound can take all the
+/// memory there is.) Any other takes a few lines:
 ///
 /// ```
 /// use std::collections::VecDeque;

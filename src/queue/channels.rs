@@ -43,6 +43,13 @@ impl Enqueue for mpsc::SyncSender<LogRecord> {
     }
 }
 
+/// Without a bound: what nobody takes out takes up memory.
+impl Enqueue for mpsc::Sender<LogRecord> {
+    fn enqueue(&self, record: LogRecord) -> Result<(), EnqueueError> {
+        self.send(record).map_err(|mpsc::SendError(record)| EnqueueError::Closed(record))
+    }
+}
+
 impl Dequeue for mpsc::Receiver<LogRecord> {
     fn dequeue(&mut self, at_most: Duration) -> Result<LogRecord, DequeueError> {
         if at_most.is_zero() {

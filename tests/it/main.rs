@@ -18,6 +18,7 @@ mod pipelines;
 mod property;
 mod proxy;
 mod queue;
+mod queues;
 mod regressions;
 mod requests;
 mod testing;
