@@ -151,7 +151,7 @@ impl Worker {
         std::mem::forget(panic);
         self.source.control().ledger().panicked();
         match self.at.take() {
-            Some(at) => self.with_load(at, |carrier, load| carrier.drop_part(load)),
+            Some(at) => self.with_load(at, Carrier::drop_part),
             None => self.source.nap(AFTER_PANIC),
         }
     }
@@ -285,7 +285,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         for at in 0..self.carriers.len() {
-            self.with_load(at, |carrier, load| carrier.abandon(load));
+            self.with_load(at, Carrier::abandon);
         }
     }
 }

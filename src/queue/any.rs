@@ -61,6 +61,7 @@ pub trait Enqueue: Send + Sync {
     /// # Errors
     ///
     /// A queue that is full, or closed, gives the record back.
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each record that is dropped")]
     fn enqueue(&self, record: LogRecord) -> Result<(), EnqueueError>;
 
     /// Waits until the records put in so far have left the process, for queues that lead out of it; returns how many have
@@ -114,11 +115,11 @@ pub trait Dequeue: Send {
     /// come any more: the listener ends then.
     fn dequeue(&mut self, at_most: Duration) -> Result<LogRecord, DequeueError>;
 
-    /// How many records are in it, where it can tell. Defaults to `None`.
+    /// How many records wait in it, where it can tell. Defaults to `None`.
     ///
     /// With it, a flush waits for the records that were there when it was called. Without, it waits until the queue has been
     /// found empty, which may not happen before its deadline where records keep coming.
-    fn len(&self) -> Option<usize> {
+    fn waiting(&self) -> Option<usize> {
         None
     }
 
@@ -219,8 +220,8 @@ impl<D: Dequeue + ?Sized> Dequeue for Box<D> {
         (**self).dequeue(at_most)
     }
 
-    fn len(&self) -> Option<usize> {
-        (**self).len()
+    fn waiting(&self) -> Option<usize> {
+        (**self).waiting()
     }
 
     fn built_in(&self) -> Option<BuiltIn> {

@@ -141,6 +141,7 @@ impl Queue {
     }
 
     /// Takes the record in, or gives it back; never waits.
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each record that is dropped")]
     pub(super) fn offer(&self, record: LogRecord) -> Result<(), (LogRecord, DropReason)> {
         if self.control.is_closing() {
             return Err((record, DropReason::Closed));
@@ -151,9 +152,10 @@ impl Queue {
             Overflow::DropNewest | Overflow::Block(_) => Err(reason(no_room)),
         });
         match reserved {
-            Ok(alarm) => Ok(self.take_in(record, size, alarm)),
-            Err(reason) => Err((record, reason)),
+            Ok(alarm) => self.take_in(record, size, alarm),
+            Err(reason) => return Err((record, reason)),
         }
+        Ok(())
     }
 
     fn take_in(&self, mut record: LogRecord, size: usize, alarm: bool) {

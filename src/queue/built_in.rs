@@ -79,7 +79,7 @@ impl Dequeue for BoundedQueue {
         Ok(record)
     }
 
-    fn len(&self) -> Option<usize> {
+    fn waiting(&self) -> Option<usize> {
         Some(self.0.len())
     }
 

@@ -29,8 +29,8 @@ impl Dequeue for flume::Receiver<LogRecord> {
         })
     }
 
-    fn len(&self) -> Option<usize> {
-        Some(flume::Receiver::len(self))
+    fn waiting(&self) -> Option<usize> {
+        Some(self.len())
     }
 }
 

@@ -37,8 +37,7 @@ impl ForeignQueue {
         if self.shared {
             let accepted = Accepted { ledger, number: ledger.take_in() };
             record.set_sequence(accepted.number);
-            let taken = self.queue.enqueue(record);
-            accepted.conclude(taken);
+            accepted.conclude(self.queue.enqueue(record));
         } else {
             // Whoever takes it out gives it a number.
             record.set_sequence(0);
@@ -67,15 +66,14 @@ struct Accepted<'a> {
 }
 
 impl Accepted<'_> {
+    #[expect(clippy::needless_pass_by_value, reason = "a record that was given back ends here")]
     fn conclude(self, taken: Result<(), EnqueueError>) {
         match taken {
-            Ok(()) => std::mem::forget(self),
-            Err(EnqueueError::Full(_)) => {
-                self.ledger.settle(Outcome::DroppedFull, [self.number].into_iter());
-                std::mem::forget(self);
-            }
-            Err(EnqueueError::Closed(_)) => {}
+            Ok(()) => {}
+            Err(EnqueueError::Full(_)) => self.ledger.settle(Outcome::DroppedFull, [self.number].into_iter()),
+            Err(EnqueueError::Closed(_)) => return,
         }
+        std::mem::forget(self);
     }
 }
 
@@ -147,7 +145,7 @@ impl Inlet {
     /// Counts the records that are to come before a mark, where the queue can tell.
     fn note(&mut self, asked: u64) {
         if asked > self.marks.passed() && self.approaching.is_none() {
-            let waiting = self.queue.len().map(|waiting| waiting + usize::from(self.held.is_some()));
+            let waiting = self.queue.waiting().map(|waiting| waiting + usize::from(self.held.is_some()));
             match waiting {
                 Some(0) => self.marks.pass(asked),
                 Some(before) => self.approaching = Some((asked, before)),

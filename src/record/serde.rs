@@ -59,7 +59,7 @@ fn first() -> u32 {
 /// Everything that it has, and which process it comes from; not its number in the queue.
 ///
 /// The form is made for other processes that have logpost, of this version or another one: a self-describing format (JSON,
-/// MessagePack with names, CBOR) lets a newer sender add what an older listener passes over. It is no JSON for log servers;
+/// `MessagePack` with names, CBOR) lets a newer sender add what an older listener passes over. It is no JSON for log servers;
 /// [`HttpHandlerBuilder::encoding`](crate::HttpHandlerBuilder::encoding) is about that.
 impl Serialize for LogRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use log::{Level, LevelFilter, Log};
-use logpost::{BoundedQueue, CaptureHandler, Overflow, Pipeline, QueueHandler, QueueListener};
+use logpost::{
+    BoundedQueue, CaptureHandler, Enqueue, EnqueueError, LogRecord, Overflow, Pipeline, QueueHandler, QueueListener,
+};
 use logpost_test_support::{LONG, wait_until};
 
 use super::{Moody, assert_balanced, every_queue, info, messages, say};
@@ -20,7 +22,9 @@ fn log_from_threads(handler: &QueueHandler) -> Vec<Vec<String>> {
         let work = |thread: usize| {
             move || {
                 let said: Vec<_> = (0..EACH).map(|number| format!("{thread} {number}")).collect();
-                said.iter().for_each(|message| info(handler, message));
+                for message in &said {
+                    info(handler, message);
+                }
                 said
             }
         };
@@ -52,9 +56,9 @@ fn every_queue_carries_all_records_in_order() {
             listener.start().unwrap();
             let said = log_from_threads(&handler);
             if linked {
-                handler.flush(LONG).unwrap()
+                handler.flush(LONG).unwrap();
             } else {
-                listener.flush(LONG).unwrap()
+                listener.flush(LONG).unwrap();
             }
             assert_all_in_order(name, &said, &capture);
             for stats in [handler.stats(), listener.stats()] {
@@ -176,6 +180,27 @@ fn a_flush_covers_what_was_in_the_queue_and_no_books() {
         listener.flush(LONG).unwrap();
         assert_eq!(capture.messages().len(), number);
     }
+}
+
+#[test]
+fn a_queue_that_leads_elsewhere_is_flushed_by_itself() {
+    /// Has so many records left, however long it is waited for.
+    struct Elsewhere(usize);
+
+    impl Enqueue for Elsewhere {
+        fn enqueue(&self, _: LogRecord) -> Result<(), EnqueueError> {
+            Ok(())
+        }
+
+        fn flush(&self, _: Duration) -> usize {
+            self.0
+        }
+    }
+
+    let (logger, guard) = logpost::builder().queue(Elsewhere(3)).queue(Elsewhere(4)).build().unwrap();
+    info(&logger, "x");
+    assert_eq!(guard.flush(LONG).unwrap_err().pending(), 7);
+    QueueHandler::new(Elsewhere(0)).flush(LONG).unwrap();
 }
 
 #[test]

@@ -163,7 +163,9 @@ fn a_panic_of_a_handler_does_not_end_it() {
     let listener = QueueListener::new(receiver).handler(Panics(capture.clone())).on_error(|_| {});
     listener.start().unwrap();
     let handler = QueueHandler::new(sender);
-    ["good", "bad", "better"].iter().for_each(|message| info(&handler, message));
+    for message in ["good", "bad", "better"] {
+        info(&handler, message);
+    }
     let stats = listener.stop(LONG);
     assert_eq!(capture.messages(), ["good", "better"]);
     assert_eq!((stats.delivered, stats.rejected, stats.panics), (2, 1, 1));
@@ -180,7 +182,9 @@ fn prepare_changes_and_drops_records_and_may_panic() {
         });
         let handler = QueueHandler::new(enqueue).listener(&listener);
         listener.start().unwrap();
-        ["one", "drop", "panic", "two"].iter().for_each(|message| info(&handler, message));
+        for message in ["one", "drop", "panic", "two"] {
+            info(&handler, message);
+        }
         handler.flush(LONG).unwrap();
         assert_eq!(capture.messages(), ["ONE", "TWO"], "{name}");
         let records = capture.records();
@@ -199,7 +203,9 @@ fn by_hand_on_the_calling_thread() {
         let handler = QueueHandler::new(enqueue);
         let nothing = listener.drain().unwrap();
         assert_eq!((nothing.settled, nothing.waiting), (0, 0), "{name}");
-        ["a", "b"].iter().for_each(|message| info(&handler, message));
+        for message in ["a", "b"] {
+            info(&handler, message);
+        }
         let failed = listener.drain().unwrap();
         assert_eq!((failed.settled, failed.waiting), (0, 1), "{name}: a handler of single records");
         let again = listener.handle(LogRecord::builder().message("c").build()).unwrap();

@@ -87,7 +87,7 @@ impl Dequeue for Crossbeam<crossbeam_channel::Receiver<LogRecord>> {
         })
     }
 
-    fn len(&self) -> Option<usize> {
+    fn waiting(&self) -> Option<usize> {
         Some(self.0.len())
     }
 }
