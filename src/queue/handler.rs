@@ -162,6 +162,7 @@ impl QueueHandler {
         self.filter.takes_message(metadata, record.message())
     }
 
+    #[inline]
     pub(crate) fn put(&self, record: LogRecord) {
         if matches!(&self.role, Role::OfLogger { is_shut } if is_shut.load(Ordering::SeqCst)) {
             return self.control().ledger().drop_at_door(DropReason::Closed);

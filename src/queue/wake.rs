@@ -15,9 +15,10 @@
 //! comes second sees what the other did. And `unpark` leaves a token: it ends a `park` that has yet to begin.
 //! (A model checker tries the interleavings: see the end of this file.)
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU8, Mutex, Ordering, Thread, fence, lock, park, park_timeout};
+use crate::sync::{AtomicU8, Ordering, Thread, fence, park, park_timeout};
 
 const AWAKE: u8 = 0;
 const NAPPING: u8 = 1;
@@ -33,6 +34,8 @@ pub(crate) struct Wake {
 #[derive(Debug)]
 struct Seat {
     state: AtomicU8,
+    /// Whom to wake. The standard library's lock also where a model checker replaces the others: it is held for no longer
+    /// than it takes to look, so that there is nothing to model.
     listener: Mutex<Option<Thread>>,
 }
 
@@ -45,7 +48,7 @@ impl Wake {
     /// Gives the seat to a thread, once the one before it has ended. Until then it counts as awake, which is right: the
     /// thread has yet to look.
     pub(crate) fn attach(&self, seat: usize, listener: Thread) {
-        *lock(&self.seats[seat].listener) = Some(listener);
+        *self.seats[seat].listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
         // The thread looks next at what is asked of it. Whoever asks and then finds nobody here has asked before that:
         // one of the two fences comes first.
         fence(Ordering::SeqCst);
@@ -120,7 +123,8 @@ impl Seat {
     }
 
     fn unpark(&self) {
-        if let Some(listener) = &*lock(&self.listener) {
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
             listener.unpark();
         }
     }
@@ -207,6 +211,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::sync::{Mutex, lock};
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
     use loom::thread;

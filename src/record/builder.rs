@@ -212,6 +212,7 @@ impl LogRecordBuilder {
             target: target.is_some(),
             module_path: self.module_path.is_some(),
             file: self.file.is_some(),
+            origin: origin.is_some(),
         };
         let texts = [self.thread_name.as_deref(), target, self.module_path.as_deref(), self.file.as_deref()];
         let text = writer.finish(literal, texts, origin.as_deref(), pairs);

@@ -88,6 +88,7 @@ impl Writer {
                 target: target.is_some(),
                 module_path: module_path.is_some(),
                 file: file.is_some(),
+                origin: false,
             },
             level: record.level() as u8 - Level::Error as u8,
         }

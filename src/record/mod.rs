@@ -64,6 +64,7 @@ struct Has {
     target: bool,
     module_path: bool,
     file: bool,
+    origin: bool,
 }
 
 /// Numbers from here on are those of notices.
@@ -154,7 +155,7 @@ impl LogRecord {
 
     /// Which process it comes from, if that is another one.
     pub(crate) fn origin(&self) -> Option<Origin<'_>> {
-        if !self.text.part(Part::Index).starts_with(ORIGIN) {
+        if !self.has.origin {
             return None;
         }
         self.pairs().next().and_then(|(_, _, value)| Origin::parse(value))
