@@ -33,7 +33,8 @@ pub(super) struct Carrier {
     refusals: u32,
     /// Whether the last attempt failed.
     failing: bool,
-    /// Which records have no outcome here yet: the last range is what is at hand.
+    records: Vec<LogRecord>,
+    /// Which of them have no outcome here yet: the last range is what is at hand.
     parts: Vec<Range<usize>>,
     /// What has come of the range at hand so far.
     trial: Option<Trial>,
@@ -52,14 +53,19 @@ struct Trial {
     wait: Option<(Instant, Signals)>,
 }
 
-/// The batch that all handlers of a listener are at.
+/// What the handlers of a listener have in common.
 pub(super) struct Load<'a> {
-    pub(super) records: &'a [LogRecord],
     pub(super) tally: &'a mut Tally,
     pub(super) control: &'a Control,
     pub(super) shared: &'a Shared,
     /// Whether another handler of this listener fails at the moment.
     pub(super) others_fail: bool,
+}
+
+impl Load<'_> {
+    fn settle(&mut self, records: &[LogRecord], outcome: Outcome) {
+        self.tally.settle(records, outcome, self.control.ledger());
+    }
 }
 
 /// What came of offering some records.
@@ -82,6 +88,7 @@ impl Carrier {
             backoff: Backoff::new(policy.retry),
             refusals: 0,
             failing: false,
+            records: Vec::new(),
             parts: Vec::new(),
             trial: None,
             reporter,
@@ -101,8 +108,9 @@ impl Carrier {
         self.handler.cancel()
     }
 
-    pub(super) fn parts(&self) -> &[Range<usize>] {
-        &self.parts
+    /// How many records have no outcome here yet.
+    pub(super) fn open(&self) -> usize {
+        self.parts.iter().map(Range::len).sum()
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -115,20 +123,27 @@ impl Carrier {
         another.map(|another| self.handler = another).is_some()
     }
 
-    /// Has records from `start` on, behind what is at hand, delivered too; those that it does not want are done with.
-    pub(super) fn begin(&mut self, start: usize, respects_level: bool, load: &mut Load<'_>) {
-        let mut parts: Vec<Range<usize>> = Vec::new();
-        for (place, record) in load.records.iter().enumerate().skip(start) {
-            if respects_level && record.level() > self.level {
-                load.tally.settle(place..place + 1, Outcome::Delivered, load.records, load.control.ledger());
-            } else if let Some(part) = parts.last_mut().filter(|part| part.end == place) {
-                part.end += 1;
-            } else {
-                parts.push(place..place + 1);
-            }
+    /// Has these records delivered too, behind what is at hand; with those that it does not want it is done.
+    pub(super) fn begin(&mut self, mut records: Vec<LogRecord>, respects_level: bool, load: &mut Load<'_>) {
+        if respects_level {
+            let (wanted, others) = records.into_iter().partition(|record| record.level() <= self.level);
+            records = wanted;
+            load.settle(&others, Outcome::Delivered);
         }
-        parts.reverse();
-        self.parts.splice(0..0, parts);
+        let begun = self.records.len();
+        if begun == 0 {
+            self.records = records;
+        } else {
+            self.records.append(&mut records);
+        }
+        if begun < self.records.len() {
+            self.parts.insert(0, begun..self.records.len());
+        }
+    }
+
+    /// The storage of a batch that is done with, for the next one.
+    pub(super) fn take_storage(&mut self) -> Vec<LogRecord> {
+        std::mem::take(&mut self.records)
     }
 
     /// Delivers the batch, in order: portion by portion as the handler takes them, and part by part where one is refused
@@ -136,7 +151,7 @@ impl Carrier {
     pub(super) fn carry(&mut self, load: &mut Load<'_>) -> Option<Instant> {
         while let Some(part) = self.parts.last().cloned() {
             // What has been tried is a portion already.
-            let end = if self.trial.is_some() { part.end } else { part.start + self.portion(part.clone(), load) };
+            let end = if self.trial.is_some() { part.end } else { part.start + self.portion(part.clone()) };
             let portion = part.start..end;
             if end < part.end {
                 self.divide(end);
@@ -144,12 +159,13 @@ impl Carrier {
             match self.offer(portion.clone(), load) {
                 Offer::Settled(outcome) => {
                     self.parts.pop();
-                    load.tally.settle(portion, outcome, load.records, load.control.ledger());
+                    load.settle(&self.records[portion], outcome);
                 }
                 Offer::Split => self.divide(portion.start + portion.len() / 2),
                 Offer::Wait(until) => return Some(until),
             }
         }
+        self.records.clear();
         None
     }
 
@@ -157,7 +173,7 @@ impl Carrier {
     pub(super) fn drop_part(&mut self, load: &mut Load<'_>) {
         self.trial = None;
         if let Some(part) = self.parts.pop() {
-            load.tally.settle(part, Outcome::Rejected, load.records, load.control.ledger());
+            load.settle(&self.records[part], Outcome::Rejected);
         }
     }
 
@@ -165,8 +181,9 @@ impl Carrier {
     pub(super) fn abandon(&mut self, load: &mut Load<'_>) {
         self.trial = None;
         for part in self.parts.drain(..) {
-            load.tally.settle(part, Outcome::Abandoned, load.records, load.control.ledger());
+            load.settle(&self.records[part], Outcome::Abandoned);
         }
+        self.records.clear();
     }
 
     /// Divides the part at hand: what is before `at` comes first.
@@ -179,8 +196,8 @@ impl Carrier {
 
     /// How many of these records the handler takes at once. One that panics over them is offered the first alone, to
     /// find out which it is.
-    fn portion(&mut self, part: Range<usize>, load: &Load<'_>) -> usize {
-        let records = &load.records[part];
+    fn portion(&mut self, part: Range<usize>) -> usize {
+        let records = &self.records[part];
         let records = &records[..records.len().min(self.batch.records())];
         quietly(|| self.handler.portion(records)).unwrap_or(1).clamp(1, records.len())
     }
@@ -216,7 +233,7 @@ impl Carrier {
                 }
             } else {
                 let once_only = self.policy.delivery == Delivery::AtMostOnce && !error.cannot_have_arrived();
-                if once_only || self.policy.retry.is_exhausted(trial.attempts, &load.records[part.clone()]) {
+                if once_only || self.policy.retry.is_exhausted(trial.attempts, &self.records[part.clone()]) {
                     return self.end(&error, part, Action::Abandon, Outcome::Abandoned, load);
                 }
                 if error.is_worth_a_retry_at_once() && !std::mem::replace(&mut trial.retried_at_once, true) {
@@ -234,7 +251,7 @@ impl Carrier {
     fn attempt(&mut self, part: Range<usize>, retry: bool, load: &Load<'_>) -> Result<(), EmitError> {
         let ledger = load.control.ledger();
         let began = Instant::now();
-        let (handler, records) = (&mut self.handler, &load.records[part]);
+        let (handler, records) = (&mut self.handler, &self.records[part]);
         // Whatever state a panic leaves the handler in is the handler's own; ours is not touched by it.
         let result = catch_unwind(AssertUnwindSafe(|| handler.emit(records))).unwrap_or_else(|panic| {
             ledger.panicked();
@@ -288,7 +305,7 @@ impl Carrier {
         let text = quietly(|| error.to_string());
         let told = quietly(|| {
             ledger.failed(text.clone().unwrap_or_else(|| "an error that panics when it is shown".to_owned()));
-            let failure = Failure::new(error, &load.records[part], action, ledger.snapshot());
+            let failure = Failure::new(error, &self.records[part], action, ledger.snapshot());
             match &shared.on_error {
                 Some(on_error) => on_error(&failure),
                 None => lock(shared.reporter(self.reporter)).failed(&failure),

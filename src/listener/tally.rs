@@ -1,6 +1,7 @@
 //! What has become of each record of a batch, where there are several handlers that must be done with it.
 
-use std::ops::Range;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::ledger::{Ledger, Outcome};
 use crate::record::LogRecord;
@@ -9,13 +10,13 @@ use crate::record::LogRecord;
 #[derive(Debug)]
 pub(super) struct Tally {
     handlers: usize,
-    /// For each record: how many handlers are not done with it, and the worst outcome of the others.
-    left: Vec<(usize, Outcome)>,
+    /// For each record, by its number: how many handlers are not done with it, and the worst outcome of the others.
+    open: HashMap<u64, (usize, Outcome)>,
 }
 
 impl Tally {
     pub(super) fn new(handlers: usize) -> Self {
-        Self { handlers, left: Vec::new() }
+        Self { handlers, open: HashMap::new() }
     }
 
     /// There is one more handler.
@@ -23,33 +24,38 @@ impl Tally {
         self.handlers += 1;
     }
 
-    /// The batch has so many records now.
-    pub(super) fn resize(&mut self, records: usize) {
+    /// All handlers are about to get these records.
+    pub(super) fn begin(&mut self, records: &[LogRecord]) {
         // A single handler's outcome is the record's.
         if self.handlers > 1 {
-            self.left.resize(records, (self.handlers, Outcome::Delivered));
+            let numbers = records.iter().filter_map(LogRecord::sequence);
+            self.open.extend(numbers.map(|number| (number, (self.handlers, Outcome::Delivered))));
         }
     }
 
-    /// A handler is done with a part of the batch. A record has its outcome when all are: delivered if it was by each of
-    /// them.
-    pub(super) fn settle(&mut self, part: Range<usize>, outcome: Outcome, records: &[LogRecord], ledger: &Ledger) {
-        let book = |part: Range<usize>, outcome| {
-            ledger.settle(outcome, records[part].iter().filter_map(LogRecord::sequence));
-        };
+    /// A handler is done with these records. A record has its outcome when all are: delivered if it was by each of them.
+    pub(super) fn settle(&mut self, records: &[LogRecord], outcome: Outcome, ledger: &Ledger) {
+        let numbers = records.iter().filter_map(LogRecord::sequence);
         if self.handlers == 1 {
-            return book(part, outcome);
+            return ledger.settle(outcome, numbers);
         }
-        for place in part {
-            let (handlers, worst) = &mut self.left[place];
+        for number in numbers {
+            let Entry::Occupied(mut entry) = self.open.entry(number) else { continue };
+            let (handlers, worst) = entry.get_mut();
             *handlers -= 1;
             if severity(outcome) > severity(*worst) {
                 *worst = outcome;
             }
             if *handlers == 0 {
-                book(place..place + 1, *worst);
+                let (_, worst) = entry.remove();
+                ledger.settle(worst, [number].into_iter());
             }
         }
+    }
+
+    /// How many records some handler is not done with, where there are several.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
     }
 }
 
@@ -75,13 +81,14 @@ mod tests {
         };
         let records: Vec<_> = (0..3).map(record).collect();
         let mut tally = Tally::new(2);
-        tally.resize(3);
-        tally.settle(0..3, Outcome::Delivered, &records, &ledger);
-        assert_eq!(ledger.snapshot().pending, 3);
-        tally.settle(0..1, Outcome::Rejected, &records, &ledger);
-        tally.settle(1..2, Outcome::Abandoned, &records, &ledger);
-        tally.settle(2..3, Outcome::Delivered, &records, &ledger);
+        tally.begin(&records);
+        tally.settle(&records, Outcome::Delivered, &ledger);
+        assert_eq!((ledger.snapshot().pending, tally.open()), (3, 3));
+        tally.settle(&records[..1], Outcome::Rejected, &ledger);
+        tally.settle(&records[1..2], Outcome::Abandoned, &ledger);
+        tally.settle(&records[2..], Outcome::Delivered, &ledger);
         let stats = ledger.snapshot();
         assert_eq!((stats.rejected, stats.abandoned, stats.delivered, stats.pending), (1, 1, 1, 0));
+        assert_eq!(tally.open(), 0);
     }
 }

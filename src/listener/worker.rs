@@ -34,9 +34,8 @@ pub(super) struct Worker {
     /// The signals that have had their effect: a flush after these wants an attempt at once.
     seen: Signals,
     pub(super) shared: Arc<Shared>,
+    /// What has been taken out of the queue, and given to no handler yet.
     records: Vec<LogRecord>,
-    /// How many of them the handlers know of.
-    begun: usize,
     tally: Tally,
     /// Which handler is being called.
     at: Option<usize>,
@@ -52,7 +51,6 @@ impl Worker {
             prepare: None,
             shared,
             records: Vec::new(),
-            begun: 0,
             tally: Tally::new(0),
             at: None,
         }
@@ -226,36 +224,38 @@ impl Worker {
 
     /// Has each handler deliver as far as it can; returns when the first of those wants to go on that have to wait.
     fn carry(&mut self) -> Option<Instant> {
-        let (start, respects_levels) = (std::mem::replace(&mut self.begun, self.records.len()), self.respects_levels);
-        self.tally.resize(self.records.len());
+        self.hand_out();
         let mut next: Option<Instant> = None;
-        for at in 0..self.carriers.len() {
-            self.with_load(at, |carrier, load| carrier.begin(start, respects_levels, load));
-        }
         for at in 0..self.carriers.len() {
             self.at = Some(at);
             let until = self.with_load(at, Carrier::carry);
             next = [next, until].into_iter().flatten().min();
         }
         self.at = None;
-        if next.is_none() {
-            self.records.clear();
-            self.tally.resize(0);
-            self.begun = 0;
+        if let (None, Some(last)) = (next, self.carriers.last_mut()) {
+            self.records = last.take_storage();
         }
         next
+    }
+
+    /// Gives each handler what has come.
+    fn hand_out(&mut self) {
+        if self.records.is_empty() {
+            return;
+        }
+        self.tally.begin(&self.records);
+        let (respects_levels, last) = (self.respects_levels, self.carriers.len() - 1);
+        for at in 0..=last {
+            let records = if at == last { std::mem::take(&mut self.records) } else { self.records.clone() };
+            self.with_load(at, |carrier, load| carrier.begin(records, respects_levels, load));
+        }
     }
 
     fn with_load<T>(&mut self, at: usize, work: impl FnOnce(&mut Carrier, &mut Load<'_>) -> T) -> T {
         let mut others = self.carriers.iter().enumerate();
         let others_fail = others.any(|(place, other)| place != at && other.is_failing());
-        let load = &mut Load {
-            records: &self.records,
-            tally: &mut self.tally,
-            control: self.source.control(),
-            shared: &self.shared,
-            others_fail,
-        };
+        let load =
+            &mut Load { tally: &mut self.tally, control: self.source.control(), shared: &self.shared, others_fail };
         work(&mut self.carriers[at], load)
     }
 
@@ -273,17 +273,14 @@ impl Worker {
 
     /// How many records at hand have no outcome yet.
     pub(super) fn unsettled(&self) -> usize {
-        let parts = self.carriers.iter().flat_map(Carrier::parts);
-        let mut places: Vec<_> = parts.cloned().flatten().collect();
-        places.sort_unstable();
-        places.dedup();
-        places.len()
+        if let [only] = &*self.carriers { only.open() } else { self.tally.open() }
     }
 }
 
 /// What has no outcome never gets one.
 impl Drop for Worker {
     fn drop(&mut self) {
+        self.hand_out();
         for at in 0..self.carriers.len() {
             self.with_load(at, Carrier::abandon);
         }
