@@ -41,7 +41,8 @@ pub trait Handler: Send {
     /// # Errors
     ///
     /// An error means that none of the records may be taken as delivered: all of them will be offered again, unless the
-    /// error is about their content ([`EmitError::payload`]).
+    /// error is about their content ([`EmitError::payload`]), or says of each record what became of it
+    /// ([`EmitError::each`]).
     #[doc(alias = "append")]
     #[doc(alias = "export")]
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError>;
@@ -215,6 +216,8 @@ pub struct EmitError {
     at_once: bool,
     address: Option<String>,
     cause: Box<dyn StdError + Send + Sync>,
+    /// Of each record, in order; nothing where the error is about all of them.
+    outcomes: Vec<Result<(), EmitError>>,
 }
 
 impl EmitError {
@@ -236,7 +239,37 @@ impl EmitError {
     /// An error of `class`.
     pub fn new(class: ErrorClass, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let cause = cause.into();
-        Self { class, retry_after: None, not_arrived: false, at_once: false, address: None, cause }
+        Self {
+            class,
+            retry_after: None,
+            not_arrived: false,
+            at_once: false,
+            address: None,
+            cause,
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The destination has said of each record what became of it: `outcomes` has one for each, in order.
+    ///
+    /// Those that are `Ok` are delivered and not offered again. Those that are refused ([`ErrorClass::Payload`]) are
+    /// rejected, each with its own error. The others are offered again, in order, after the backoff; with
+    /// [`Delivery::AtMostOnce`](crate::Delivery) only those that [cannot have arrived](Self::not_arrived). Where there are
+    /// not as many outcomes as there were records, nobody knows whose they are, and all are offered again.
+    ///
+    /// ```
+    /// use logpost::EmitError;
+    ///
+    /// let error = EmitError::each(vec![Ok(()), Err(EmitError::payload("no such field")), Ok(())]);
+    /// assert_eq!(error.to_string(), "1 of 3 records: no such field");
+    /// ```
+    pub fn each(outcomes: Vec<Result<(), EmitError>>) -> Self {
+        let failed = || outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        let first = failed().find(|error| error.class != ErrorClass::Payload).or_else(|| failed().next());
+        let text = first.map_or_else(|| "no record".to_owned(), ToString::to_string);
+        let class = first.map_or(ErrorClass::Transient, Self::class);
+        let text = format!("{} of {} records: {text}", failed().count(), outcomes.len());
+        Self { outcomes, ..Self::new(class, text) }
     }
 
     /// The least time until the next attempt, where the destination asked for one.
@@ -267,10 +300,43 @@ impl EmitError {
     /// The same error, with the address that it is about before its text.
     pub(crate) fn at(mut self, address: &dyn fmt::Display) -> Self {
         self.address = Some(address.to_string());
+        self.for_each(|error| error.at(address))
+    }
+
+    /// The same error, in the words that `retell` makes of it.
+    pub(crate) fn retold(mut self, retell: &dyn Fn(&str) -> String) -> Self {
+        let text = self.cause.to_string();
+        let retold = retell(&text);
+        if retold != text {
+            self.cause = retold.into();
+        }
+        self.for_each(|error| error.retold(retell))
+    }
+
+    fn for_each(mut self, change: impl Fn(Self) -> Self) -> Self {
+        self.outcomes = self.outcomes.into_iter().map(|outcome| outcome.map_err(&change)).collect();
         self
     }
 
-    /// What kind of failure it is.
+    /// The same error, where what it says of each record is about some of several: of `all`, `before` were delivered first.
+    pub(crate) fn among(mut self, before: usize, all: usize) -> Self {
+        if !self.outcomes.is_empty() {
+            let mut outcomes: Vec<_> = std::iter::repeat_with(|| Ok(())).take(before).collect();
+            outcomes.append(&mut self.outcomes);
+            let not_yet = || Err(Self::transient("not sent, as records before it failed").not_arrived());
+            outcomes.resize_with(all.max(outcomes.len()), not_yet);
+            self.outcomes = outcomes;
+        }
+        self
+    }
+
+    /// What became of each record, where the destination has said so.
+    pub(crate) fn into_outcomes(self) -> Result<Vec<Result<(), EmitError>>, Self> {
+        if self.outcomes.is_empty() { Err(self) } else { Ok(self.outcomes) }
+    }
+
+    /// What kind of failure it is; where [each](Self::each) record has an outcome of its own, that of the first one that is
+    /// offered again, or else of the first that failed.
     pub fn class(&self) -> ErrorClass {
         self.class
     }

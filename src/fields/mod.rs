@@ -1,6 +1,7 @@
 //! A record as an ordered dictionary.
 
 mod default;
+mod names;
 mod selection;
 
 use std::fmt;
@@ -8,6 +9,9 @@ use std::ops::Range;
 
 pub use self::default::map_log_record;
 pub(crate) use self::default::{CORE_KEYS, extra_key, map_core, map_key_values, start_clock};
+#[cfg(feature = "json")]
+pub(crate) use self::names::free_name;
+pub(crate) use self::names::is_safe_name;
 pub(crate) use self::selection::Selection;
 
 use crate::value::{Value, ValueKind};

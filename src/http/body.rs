@@ -54,6 +54,19 @@ impl BodyWriter {
     pub(super) fn fill(&mut self, records: &[LogRecord]) -> usize {
         // A mapper that panics must leave nothing behind that looks complete.
         self.of.clear();
+        let mut count = self.append(records);
+        self.encoding.finish(&mut self.plain);
+        while count > 1 && self.plain.len() > self.max_bytes {
+            count = self.append(&records[..count - 1]);
+            self.encoding.finish(&mut self.plain);
+        }
+        self.compress();
+        self.of.set(&records[..count]);
+        count
+    }
+
+    /// As many as fit before the body is finished.
+    fn append(&mut self, records: &[LogRecord]) -> usize {
         self.plain.clear();
         self.plain.shrink_to(KEPT);
         self.fields.clear();
@@ -69,8 +82,6 @@ impl BodyWriter {
             }
             count += 1;
         }
-        self.compress();
-        self.of.set(&records[..count]);
         count
     }
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::accept::{Accept, Judges};
 use super::agent::{Adjust, Connections, MAX_HEADERS};
 use super::body::BodyWriter;
 use super::client::Client;
@@ -53,6 +54,7 @@ pub struct HttpHandlerBuilder {
     headers: Vec<(String, String)>,
     pub(super) mapping: Mapping,
     encoding: Arc<dyn Encode>,
+    pub(super) accept: Option<Accept>,
     batch: Option<Batch>,
     #[cfg(feature = "gzip")]
     gzip_above: Option<usize>,
@@ -62,6 +64,9 @@ pub struct HttpHandlerBuilder {
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(super) tls: super::tls::TlsSettings,
     pub(super) adjust: Option<Adjust>,
+    /// What is wrong with what a preset was given: the setting, and why.
+    #[cfg(feature = "json")]
+    pub(super) problem: Option<(&'static str, String)>,
 }
 
 impl HttpHandlerBuilder {
@@ -75,6 +80,7 @@ impl HttpHandlerBuilder {
             headers: Vec::new(),
             mapping: Mapping::default(),
             encoding: Arc::new(Form),
+            accept: None,
             batch: None,
             #[cfg(feature = "gzip")]
             gzip_above: None,
@@ -84,6 +90,8 @@ impl HttpHandlerBuilder {
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: super::tls::TlsSettings::default(),
             adjust: None,
+            #[cfg(feature = "json")]
+            problem: None,
         }
     }
 
@@ -188,6 +196,10 @@ impl HttpHandlerBuilder {
     /// forbids or that is not to be set, a user with a colon, a token that can't be sent, fields that contradict each other, two settings that make the same
     /// header, a time-out of zero, a proxy that is none, PEM without what it is to have, a certificate without its key.
     pub fn build(self) -> Result<HttpHandler, Error> {
+        #[cfg(feature = "json")]
+        if let Some((setting, problem)) = self.problem {
+            return Err(Error::invalid(setting, problem));
+        }
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
         let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
         let batch =
@@ -262,6 +274,7 @@ impl HttpHandlerBuilder {
             tls: self.tls.config()?,
         };
         let config = connections.config(&endpoint, self.adjust.as_ref())?;
+        let judges = Judges::new(self.accept, self.encoding.judge());
         let body = BodyWriter::new(self.mapping, self.encoding, batch.bytes());
         #[cfg(feature = "gzip")]
         let body = body.gzip_above(self.gzip_above);
@@ -271,7 +284,7 @@ impl HttpHandlerBuilder {
             headers,
             batch,
             body,
-            client: Client::new(config, source),
+            client: Client::new(config, source, judges),
             keys: Keys::new(),
             unread: Unread::default(),
         })
@@ -285,6 +298,7 @@ impl fmt::Debug for HttpHandlerBuilder {
         shown
             .field("method", &self.method)
             .field("fields", &self.mapping.static_fields.keys())
+            .field("safe_names", &self.mapping.safe_names)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("proxy", &self.proxy);

@@ -8,10 +8,12 @@ use ureq::config::Config;
 use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use ureq::{Agent, Body};
 
+use super::accept::Judges;
 use super::classes;
+use super::encoding::Verdict;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
 use super::proxy::Shown;
-use super::reason::Reason;
+use super::reason::{Reason, Secrets};
 use super::resolve::CachingResolver;
 use super::retry_after;
 use super::token::TokenSource;
@@ -19,6 +21,8 @@ use crate::handler::{Cancel, EmitError};
 
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
+/// How much of it is read where it says what became of the records.
+const MAX_JUDGED: usize = 1024 * 1024;
 /// For how long it is read: a connection can be made anew in less.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
 
@@ -28,7 +32,14 @@ pub(super) struct Client {
     resolver: CachingResolver,
     journey: Journey,
     token: Option<TokenSource>,
+    judges: Judges,
     buffer: Box<[u8]>,
+}
+
+/// An answer's body, or its beginning.
+struct Text {
+    bytes: Vec<u8>,
+    is_whole: bool,
 }
 
 /// One request. An attempt made again is the same one.
@@ -41,17 +52,18 @@ pub(super) struct Call<'a> {
 }
 
 impl Client {
-    pub(super) fn new(config: Config, token: Option<TokenSource>) -> Self {
-        Self::with_resolver(config, token, CachingResolver::system())
+    pub(super) fn new(config: Config, token: Option<TokenSource>, judges: Judges) -> Self {
+        Self::with_resolver(config, token, judges, CachingResolver::system())
     }
 
-    pub(super) fn with_resolver(config: Config, token: Option<TokenSource>, resolver: CachingResolver) -> Self {
+    fn with_resolver(config: Config, token: Option<TokenSource>, judges: Judges, resolver: CachingResolver) -> Self {
         let journey = Journey::default();
         Self {
             agent: Agent::with_parts(config, WatchingConnector::new(journey.clone()), resolver.clone()),
             resolver,
             journey,
             token,
+            judges,
             buffer: vec![0; 4096].into(),
         }
     }
@@ -119,12 +131,12 @@ impl Client {
     #[cfg(test)]
     pub(super) fn resolving(&self, resolver: CachingResolver) -> Self {
         let token = self.token.as_ref().map(TokenSource::another);
-        Self::with_resolver(self.config().clone(), token, resolver)
+        Self::with_resolver(self.config().clone(), token, self.judges.clone(), resolver)
     }
 
     /// A client like this one, with connections of its own.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.config().clone(), self.token.as_ref().map(TokenSource::another))
+        Self::new(self.config().clone(), self.token.as_ref().map(TokenSource::another), self.judges.clone())
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -156,41 +168,67 @@ impl Client {
         let (parts, mut body) = answer.into_parts();
         let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
-        let reason = self.drain(&mut body);
-        let Err(class) = classes::of_status(status.as_u16()) else {
+        let text = self.read(&mut body);
+        let token = self.token.as_ref().and_then(TokenSource::current);
+        let secrets = Secrets::of(call.uri, call.headers.values().chain(token));
+        let result = match self.verdict(status, &text) {
+            Some(verdict) => verdict.map_err(|error| error.retold(&|words| secrets.hide(words.to_owned()))),
+            None => classes::of_status(status.as_u16()).map_err(|class| {
+                let reason = Reason::of(&text.bytes, &secrets);
+                let error = EmitError::new(class, format!("the server answered {status}{reason}"));
+                if classes::is_refusal(status.as_u16()) { error.not_arrived() } else { error }
+            }),
+        };
+        let Err(error) = result else {
             if self.journey.is_unfinished() {
                 let text = format!("the server answered {status} before it had read the request");
                 return Err(EmitError::transient(text));
             }
             return Ok(());
         };
-        let token = self.token.as_ref().and_then(TokenSource::current);
-        let reason = reason.without_secrets_of(call.uri, call.headers.values().chain(token));
-        let mut error = EmitError::new(class, format!("the server answered {status}{reason}"));
-        if classes::is_refusal(status.as_u16()) {
-            error = error.not_arrived();
-        }
         let asked_for = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        if let Some(delay) = asked_for.and_then(|value| retry_after::parse(value, SystemTime::now())) {
-            error = error.retry_after(delay);
-        }
-        Err(error)
+        Err(match asked_for.and_then(|value| retry_after::parse(value, SystemTime::now())) {
+            Some(delay) if error.delay().is_none() => error.retry_after(delay),
+            _ => error,
+        })
     }
 
-    /// Reads the answer to its end, unless that is too far away, and returns its beginning for an error message. What
-    /// fails here changes nothing about the answer.
-    fn drain(&mut self, body: &mut Body) -> Reason {
+    /// What those say who read answers. They are shown all of one or nothing: a part may look like something else.
+    fn verdict(&self, status: StatusCode, text: &Text) -> Verdict {
+        if text.is_whole {
+            self.judges.judge(status.as_u16(), &text.bytes)
+        } else if self.judges.is_empty() || classes::of_status(status.as_u16()).is_err() {
+            None
+        } else {
+            let text =
+                format!("the server answered {status}, but what it says of the records breaks off or is too long");
+            Some(Err(EmitError::transient(text)))
+        }
+    }
+
+    /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer, unless
+    /// somebody has to read it.
+    fn read(&mut self, body: &mut Body) -> Text {
+        let is_judged = !self.judges.is_empty();
+        // Who has to know what it says waits for it as long as for its head.
+        let (limit, kept, patience) =
+            if is_judged { (MAX_JUDGED, MAX_JUDGED, Duration::MAX) } else { (MAX_BODY, Reason::MAX_BYTES, MAX_DRAIN) };
         let mut reader = body.as_reader();
-        let mut reason = Reason::default();
+        let mut text = Text { bytes: Vec::new(), is_whole: false };
         let (mut read, began) = (0, Instant::now());
-        while let Ok(count @ 1..) = reader.read(&mut self.buffer) {
-            reason.add(&self.buffer[..count]);
+        while let Ok(count) = reader.read(&mut self.buffer) {
+            if count == 0 {
+                text.is_whole = read <= kept;
+                break;
+            }
+            let room = kept - text.bytes.len();
+            text.bytes.extend_from_slice(&self.buffer[..count.min(room)]);
             read += count;
-            if read > MAX_BODY || began.elapsed() > MAX_DRAIN {
+            if read > limit || began.elapsed() > patience {
                 break;
             }
         }
-        reason
+        text
     }
 }
 

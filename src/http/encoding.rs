@@ -2,10 +2,38 @@
 
 use super::urlencode;
 use crate::fields::Fields;
+use crate::handler::EmitError;
 
-/// How the dictionaries of some records become the body of one request.
+/// How the dictionaries of some records become the body of one request, and what the server's answer to it means.
 ///
-/// [`Form`] is the default; [`FormLines`] takes many records at once.
+/// [`Form`] is the default; [`FormLines`] takes many records at once, and so do `Json`, `JsonLines` and `FormField`, with
+/// the feature `json`.
+///
+/// A body is begun empty, gets each record in turn, and is then finished. It is made once for all attempts at the same
+/// records. [`Batch::max_bytes`](crate::Batch::max_bytes) holds for the finished body: where it is too long, the body is
+/// made anew with fewer records.
+///
+/// ```
+/// use logpost::{Encode, Fields, HttpHandler};
+///
+/// /// A line a record, of the message alone.
+/// struct Lines;
+///
+/// impl Encode for Lines {
+///     fn content_type(&self) -> &'static str {
+///         "text/plain; charset=utf-8"
+///     }
+///
+///     fn append(&self, fields: &Fields, body: &mut Vec<u8>) {
+///         let message = fields.get("msg").map(|message| message.to_string()).unwrap_or_default();
+///         body.extend_from_slice(message.replace('\n', " ").as_bytes());
+///         body.push(b'\n');
+///     }
+/// }
+///
+/// let handler = HttpHandler::builder("http://127.0.0.1:9020/log").encoding(Lines).build()?;
+/// # Ok::<(), logpost::Error>(())
+/// ```
 #[doc(alias = "Formatter")]
 #[doc(alias = "Layout")]
 #[doc(alias = "urlencode")]
@@ -20,7 +48,26 @@ pub trait Encode: Send + Sync + 'static {
 
     /// Appends one record to the body, which is empty before the first.
     fn append(&self, fields: &Fields, body: &mut Vec<u8>);
+
+    /// Completes the body when all its records have been appended: by what ends it, or by making another one of it.
+    /// Defaults to nothing.
+    fn finish(&self, body: &mut Vec<u8>) {
+        let _ = body;
+    }
+
+    /// What reads the server's answers, where their status alone does not say what became of the records. Defaults to
+    /// none. [`HttpHandlerBuilder::accept`](crate::HttpHandlerBuilder::accept) is asked first.
+    fn judge(&self) -> Option<Judge> {
+        None
+    }
 }
+
+/// Reads a server's answer, its status and its body: see [`Encode::judge`].
+pub type Judge = fn(u16, &[u8]) -> Verdict;
+
+/// What an answer means for the records: `Some(Ok(()))` that they are delivered, an error what else became of them, and
+/// `None` what the status means by itself.
+pub type Verdict = Option<Result<(), EmitError>>;
 
 /// One record as `application/x-www-form-urlencoded`: what Python's `HTTPHandler` sends, and the default.
 ///

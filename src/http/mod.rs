@@ -1,5 +1,6 @@
 //! Python's `HTTPHandler`: a dictionary for each record, encoded, to a web server.
 
+mod accept;
 mod agent;
 mod body;
 mod builder;
@@ -10,6 +11,10 @@ mod encoding;
 mod endpoint;
 mod idempotency;
 mod journey;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+pub mod presets;
 mod proxy;
 mod reason;
 mod resolve;
@@ -25,7 +30,9 @@ use std::fmt;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, HttpHandlerBuilder, Method};
-pub use self::encoding::{Encode, Form, FormLines};
+pub use self::encoding::{Encode, Form, FormLines, Judge, Verdict};
+#[cfg(feature = "json")]
+pub use self::json::{FormField, Json, JsonLines};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use self::tls::TlsProvider;
 
@@ -159,8 +166,11 @@ const UNREAD_IS_REFUSED: u32 = 3;
 impl Handler for HttpHandler {
     fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
         // A listener offers no more than a request can hold; who calls this directly may.
-        for records in records.chunks(self.batch.records()) {
-            self.send(records).map_err(|error| error.at(&self.endpoint))?;
+        let mut before = 0;
+        for part in records.chunks(self.batch.records()) {
+            let sent = self.send(part).map_err(|error| error.at(&self.endpoint));
+            sent.map_err(|error| error.among(before, records.len()))?;
+            before += part.len();
         }
         Ok(())
     }
@@ -268,6 +278,24 @@ mod tests {
         assert_eq!(handler.portion(&[record(&"x".repeat(100))]), 1, "one record is sent, whatever its size");
         handler.body.prepare(&short[..2]);
         assert_eq!(handler.body.bytes(), b"msg=0123456\nmsg=0123456\n");
+    }
+
+    /// What ends a body counts, and the body is whole whatever it holds.
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_portion_has_room_for_its_end() {
+        let record = |text: &str| LogRecord::from(&log::Record::builder().args(format_args!("{text}")).build());
+        let records: Vec<_> = (0..10).map(|_| record("0123456")).collect();
+        let one = r#"{"msg":"0123456"}"#.len();
+        for (max_bytes, portion) in [(1, 1), (2 * one + 2, 1), (2 * one + 3, 2), (3 * one + 3, 2), (3 * one + 4, 3)] {
+            let batch = Batch::default().max_bytes(max_bytes);
+            let handler = builder().encoding(Json).batch(batch).only(["msg"]);
+            let mut handler = handler.build().unwrap();
+            assert_eq!(handler.portion(&records), portion, "{max_bytes}");
+            let body = String::from_utf8(handler.body.bytes().to_vec()).unwrap();
+            assert!(body.len() <= max_bytes || portion == 1, "{body}");
+            assert_eq!(body, format!("[{}]", vec![r#"{"msg":"0123456"}"#; portion].join(",")));
+        }
     }
 
     #[test]

@@ -1,44 +1,52 @@
 //! What a server says about why it refuses, fit for a line in an error message.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderValue, Uri};
 
-/// How much of a refusal's body is looked at.
-const MAX_BYTES: usize = 4096;
 /// How much of it is worth telling.
 const MAX_CHARACTERS: usize = 200;
 /// Parts of a URL that are shorter are no secrets, but may well be words.
 const MIN_SECRET: usize = 4;
 
-/// The beginning of a refusal's body.
-#[derive(Default)]
-pub(super) struct Reason(Vec<u8>);
+/// What is told of a refusal's body: nothing, or its beginning behind a colon.
+pub(super) struct Reason(String);
 
 impl Reason {
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        let room = MAX_BYTES - self.0.len();
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    /// How much of a refusal's body is looked at.
+    pub(super) const MAX_BYTES: usize = 4096;
+
+    pub(super) fn of(body: &[u8], secrets: &Secrets) -> Self {
+        let beginning = &body[..body.len().min(Self::MAX_BYTES)];
+        Self(line(&secrets.hide(String::from_utf8_lossy(beginning).into_owned())))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+/// The beginning of a text, in one line: what moves a terminal's cursor, or ends a line, has no place in a message.
+pub(super) fn line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = line.chars().take(MAX_CHARACTERS);
+    shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// What a server must not be quoted with: the path and the query of the URL, and their parts, which may be as good as a
+/// password, and the values of headers.
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub(super) fn of<'h>(uri: &Uri, headers: impl Iterator<Item = &'h HeaderValue>) -> Self {
+        Self(secrets_of(uri).into_iter().chain(headers.flat_map(secrets_of_header)).collect())
     }
 
-    /// Its text, or nothing. Where it repeats the path or the query of `uri`, or a part of them, that is hidden: they may
-    /// be as good as a password. So may be the value of a header.
-    pub(super) fn without_secrets_of<'h>(&self, uri: &Uri, headers: impl Iterator<Item = &'h HeaderValue>) -> String {
-        let mut text = String::from_utf8_lossy(&self.0).into_owned();
-        for secret in secrets_of(uri).into_iter().chain(headers.flat_map(secrets_of_header)) {
-            text = text.replace(&secret, "***");
-        }
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        // What moves a terminal's cursor, or ends a line, has no place in a message.
-        let shown = line.chars().take(MAX_CHARACTERS);
-        let shown = shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
-        let mut reason = String::new();
-        for character in shown {
-            // Writing to a String does not fail.
-            let _ = if reason.is_empty() { write!(reason, ": {character}") } else { reason.write_char(character) };
-        }
-        reason
+    pub(super) fn hide(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| text.replace(secret, "***"))
     }
 }
 
@@ -68,12 +76,10 @@ mod tests {
     use super::*;
 
     fn told(body: &[u8], uri: &'static str) -> String {
-        let mut reason = Reason::default();
-        reason.add(body);
         let mut token = HeaderValue::from_static("Bearer abra.cadabra");
         token.set_sensitive(true);
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        reason.without_secrets_of(&Uri::from_static(uri), [token, form].iter())
+        Reason::of(body, &Secrets::of(&Uri::from_static(uri), [token, form].iter())).to_string()
     }
 
     #[test]

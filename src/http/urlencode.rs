@@ -45,6 +45,20 @@ pub(super) fn append(fields: &Fields, body: &mut Vec<u8>) {
 /// Above this, room for the longest that a form can become is a lot of memory.
 const LARGE: usize = 64 * 1024;
 
+/// Appends one text as it stands in a form.
+#[cfg(feature = "json")]
+pub(super) fn append_text(text: &[u8], body: &mut Vec<u8>) {
+    for piece in text.chunks(LARGE) {
+        let start = body.len();
+        // One more, since three bytes are written where one counts.
+        body.resize(start + 3 * piece.len() + 2, 0);
+        let mut output = Output { room: &mut body[start..], end: 0 };
+        output.escape(piece);
+        let end = output.end;
+        body.truncate(start + end);
+    }
+}
+
 /// The same, more slowly, with room for what it does become.
 fn append_large(fields: &Fields, body: &mut Vec<u8>) {
     let (text, entries) = fields.layout();

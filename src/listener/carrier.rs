@@ -1,5 +1,7 @@
 //! One handler of a listener: what is offered to it, until each record has its outcome.
 
+mod outcomes;
+
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -156,12 +158,15 @@ impl Carrier {
             if end < part.end {
                 self.divide(end);
             }
-            match self.offer(portion.clone(), load) {
+            let offer = self.offer(portion, load);
+            // Less than was offered, where single records have been settled meanwhile.
+            let left = self.parts.last().cloned().unwrap_or_default();
+            match offer {
                 Offer::Settled(outcome) => {
                     self.parts.pop();
-                    load.settle(&self.records[portion], outcome);
+                    load.settle(&self.records[left], outcome);
                 }
-                Offer::Split => self.divide(portion.start + portion.len() / 2),
+                Offer::Split => self.divide(left.start + left.len() / 2),
                 Offer::Wait(until) => return Some(until),
             }
         }
@@ -203,7 +208,7 @@ impl Carrier {
     }
 
     /// Offers these records, again and again, until they have their outcome, or the next attempt is not due yet.
-    fn offer(&mut self, part: Range<usize>, load: &Load<'_>) -> Offer {
+    fn offer(&mut self, mut part: Range<usize>, load: &mut Load<'_>) -> Offer {
         let mut trial = self.trial.take().unwrap_or_default();
         loop {
             // Before the attempt, so that a flush in the middle of it still gets one of its own.
@@ -220,6 +225,11 @@ impl Carrier {
                 return Offer::Settled(Outcome::Delivered);
             };
             trial.attempts += 1;
+            let error = match self.sort_out(error, load) {
+                Ok(error) => error,
+                Err(end) => return end,
+            };
+            part.start = self.parts.last().map_or(part.end, |left| left.start);
             if load.control.signals().give_up_at.is_some_and(|at| at <= Instant::now()) {
                 return self.end(&error, part, Action::Abandon, Outcome::Abandoned, load);
             }
@@ -262,16 +272,23 @@ impl Carrier {
             Err(EmitError::payload(format!("the handler panicked: {text}")))
         });
         ledger.attempted(began.elapsed(), retry);
-        self.failing = result.is_err();
-        if result.is_ok() {
-            self.refusals = 0;
-            self.backoff.reset();
-            if !load.others_fail {
-                ledger.succeeded();
-            }
-            lock(load.shared.reporter(self.reporter)).delivered(|| ledger.snapshot());
+        match &result {
+            Ok(()) => self.succeeded(load),
+            Err(_) => self.failing = true,
         }
         result
+    }
+
+    /// Something was delivered.
+    fn succeeded(&mut self, load: &Load<'_>) {
+        let ledger = load.control.ledger();
+        self.failing = false;
+        self.refusals = 0;
+        self.backoff.reset();
+        if !load.others_fail {
+            ledger.succeeded();
+        }
+        lock(load.shared.reporter(self.reporter)).delivered(|| ledger.snapshot());
     }
 
     /// A single record was refused: until when its rejection has to wait, if it has to.

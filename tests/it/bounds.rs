@@ -28,6 +28,7 @@ const _: () = {
     send_and_sync::<Guard>();
     send_and_sync::<HttpHandler>();
     send_and_sync::<HttpHandlerBuilder>();
+    send_and_sync::<Judge>();
     send_and_sync::<LastError>();
     send_and_sync::<Logger>();
     send_and_sync::<LogRecord>();
@@ -42,6 +43,7 @@ const _: () = {
     send_and_sync::<Stats>();
     send_and_sync::<Value<'_>>();
     send_and_sync::<ValueKind>();
+    send_and_sync::<Verdict>();
     send_and_sync::<Box<dyn Encode>>();
     send_and_sync::<Box<dyn Enqueue>>();
     // These own handlers, which one thread at a time uses: they need not be `Sync`.
@@ -58,6 +60,12 @@ const _: () = {
     send_and_sync::<logpost::testing::FormData>();
     send_and_sync::<logpost::testing::Request>();
     send_and_sync::<logpost::testing::Server>();
+};
+#[cfg(feature = "json")]
+const _: () = {
+    send_and_sync::<logpost::FormField>();
+    send_and_sync::<logpost::Json>();
+    send_and_sync::<logpost::JsonLines>();
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 const _: () = send_and_sync::<logpost::TlsProvider>();

@@ -1,5 +1,6 @@
 //! Behaviour, against a web server of our own and against Python.
 
+mod accept;
 mod batches;
 mod bounds;
 mod corpus;
@@ -10,11 +11,16 @@ mod forwarding;
 mod heads;
 mod house;
 mod interop;
+#[cfg(feature = "json")]
+mod json;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod mutual_tls;
+mod outcomes;
 mod panics;
 mod payload;
 mod pipelines;
+#[cfg(feature = "json")]
+mod presets;
 mod property;
 mod proxy;
 mod queue;

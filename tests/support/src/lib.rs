@@ -9,7 +9,7 @@ mod wire;
 pub use port::Port;
 pub use server::{Connection, Plan, Server, ServerBuilder};
 pub use tls::Authority;
-pub use wire::{Answer, Request};
+pub use wire::{Answer, Request, Responder};
 
 use std::time::{Duration, Instant};
 
