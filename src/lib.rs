@@ -207,10 +207,10 @@
 //! ```
 //!
 //! An encoding makes the body of one dictionary or of many: [`Form`], the default, one record; [`FormLines`], a line a
-//! record. By the feature `json` there are `Json` (an array), `JsonLines` (NDJSON) and `FormField` (an array in a form's
-//! field), whose numbers, bools and nulls keep their type, and `presets` for Elasticsearch and OpenSearch, Grafana Loki,
-//! Splunk, Datadog, Axiom, Better Stack, ClickHouse, Vector, Fluent Bit, Fluentd and Kafka through a REST proxy. [`Encode`]
-//! is for encodings of your own.
+//! record. By the feature `json` there are `Json` (an array), `JsonLines` (NDJSON) and `FormField` (an array in a
+//! form's field), whose numbers, bools and nulls keep their type, and `presets` for Elasticsearch and OpenSearch,
+//! Grafana Loki, Splunk, Datadog, Axiom, Better Stack, ClickHouse, Vector, Fluent Bit, Fluentd and Kafka through a REST
+//! proxy. [`Encode`] is for encodings of your own.
 //!
 //! A record's time is that of the call, to the microsecond. It comes from the processor's time-stamp counter, set by
 //! the system's clock once a millisecond in each thread that logs.

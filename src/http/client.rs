@@ -170,11 +170,14 @@ impl Client {
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
         let text = self.read(&mut body);
         let token = self.token.as_ref().and_then(TokenSource::current);
-        let secrets = Secrets::of(call.uri, call.headers.values().chain(token));
+        let secrets = || Secrets::of(call.uri, call.headers.values().chain(token));
         let result = match self.verdict(status, &text) {
-            Some(verdict) => verdict.map_err(|error| error.retold(&|words| secrets.hide(words.to_owned()))),
+            Some(verdict) => verdict.map_err(|error| {
+                let secrets = secrets();
+                error.retold(&|words| secrets.hide(words.to_owned()))
+            }),
             None => classes::of_status(status.as_u16()).map_err(|class| {
-                let reason = Reason::of(&text.bytes, &secrets);
+                let reason = Reason::of(&text.bytes, &secrets());
                 let error = EmitError::new(class, format!("the server answered {status}{reason}"));
                 if classes::is_refusal(status.as_u16()) { error.not_arrived() } else { error }
             }),
@@ -206,8 +209,8 @@ impl Client {
         }
     }
 
-    /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer, unless
-    /// somebody has to read it.
+    /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer,
+    /// unless somebody has to read it.
     fn read(&mut self, body: &mut Body) -> Text {
         let is_judged = !self.judges.is_empty();
         // Who has to know what it says waits for it as long as for its head.

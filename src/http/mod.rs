@@ -168,9 +168,12 @@ impl Handler for HttpHandler {
         // A listener offers no more than a request can hold; who calls this directly may.
         let mut before = 0;
         for part in records.chunks(self.batch.records()) {
-            let sent = self.send(part).map_err(|error| error.at(&self.endpoint));
-            sent.map_err(|error| error.among(before, records.len()))?;
-            before += part.len();
+            match self.send(part) {
+                Err(error) if !error.delivers_all(part.len()) => {
+                    return Err(error.at(&self.endpoint).among(before, records.len()));
+                }
+                _ => before += part.len(),
+            }
         }
         Ok(())
     }

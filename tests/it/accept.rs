@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use log::info;
 use logpost::{
-    Action, Batch, EmitError, ErrorClass, FormLines, Guard, HttpHandler, HttpHandlerBuilder, Logger, Pipeline, Retry,
+    Action, Batch, EmitError, ErrorClass, FormLines, Guard, Handler, HttpHandler, HttpHandlerBuilder, LogRecord,
+    Logger, Pipeline, Retry,
 };
 use logpost_test_support::{Answer, LONG, Plan, Request, Server};
 
@@ -209,4 +210,69 @@ fn the_rest_of_a_batch_goes_in_a_request_of_its_own() {
     assert_eq!((told[0].action, &told[0].messages[..]), (Action::Reject, &["bad".to_owned()][..]));
     assert!(told[0].text.contains("no-such-field") && told[0].text.contains(&server.url()[..15]), "{told:?}");
     assert_eq!((told[1].messages.len(), told.len()), (1, 2), "{told:?}");
+}
+
+/// The one who is told to wait is the server's to choose, whichever records it is about.
+#[test]
+fn a_delay_is_granted_to_those_that_are_offered_again() {
+    let some = Answer::with(200, &[("Retry-After", "100")], "taken busy");
+    let server = at_first([Plan::Answer(some)]);
+    let handler = HttpHandler::builder(server.url()).encoding(FormLines).batch(Batch::default().linger(LONG));
+    let handler = handler.accept(|_, body| (!body.starts_with(b"{")).then(|| Err(word_by_word(body))));
+    let (logger, guard, told) = logger_of(handler);
+    info!(logger: logger, "one");
+    info!(logger: logger, "two");
+    // Ends the batch, and waits for nothing.
+    guard.flush(Duration::ZERO).unwrap_err();
+    let told = told.recv_timeout(LONG).unwrap();
+    let Action::Retry(delay) = told.action else { panic!("{told:?}") };
+    assert!(delay > Duration::from_secs(90), "{delay:?}");
+    assert_eq!(told.messages, ["two"]);
+    guard.flush(LONG).unwrap();
+    assert_eq!(guard.stats().delivered, 2);
+}
+
+/// It may take as long as the request, and no longer.
+#[test]
+fn an_answer_that_trickles_is_waited_for_no_longer_than_the_request() {
+    let slow = Plan::TrickleBody(Answer::with(200, &[], r#"{"ok":true}"#), LONG);
+    let server = at_first([slow]);
+    let handler = HttpHandler::builder(server.url()).timeout(Duration::from_secs(1)).accept(ok_says_it);
+    let (logger, guard, told) = logger_of(handler);
+    info!(logger: logger, "one");
+    guard.flush(LONG).unwrap();
+    let told: Vec<_> = told.try_iter().collect();
+    assert!(told.len() == 1 && told[0].class == ErrorClass::Transient, "{told:?}");
+    assert_eq!((server.messages().len(), guard.stats().delivered), (2, 1));
+}
+
+/// Gives another handler more records than its requests hold.
+struct Generous(HttpHandler);
+
+impl Handler for Generous {
+    fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+        self.0.emit(records)
+    }
+
+    fn batch(&self) -> Batch {
+        Batch::default().max_records(5).linger(LONG)
+    }
+}
+
+#[test]
+fn outcomes_of_one_request_of_several_are_about_the_right_records() {
+    let server = Server::responding(|request| {
+        let word = |message: &String| if message == "2" { "no" } else { "taken" };
+        Answer::with(200, &[], &messages_of(request).iter().map(word).collect::<Vec<_>>().join(" "))
+    });
+    let handler = HttpHandler::builder(server.url()).encoding(FormLines).only(["msg"]);
+    let handler = handler.batch(Batch::default().max_records(2)).accept(|_, body| Some(Err(word_by_word(body))));
+    let (logger, guard) = logpost::builder().handler(Generous(handler.build().unwrap())).build().unwrap();
+    for number in 0..5 {
+        info!(logger: logger, "{number}");
+    }
+    guard.flush(LONG).unwrap();
+    let stats = guard.stats();
+    assert_eq!((stats.delivered, stats.rejected, stats.pending), (4, 1, 0), "{stats}");
+    assert_eq!(server.requests().iter().flat_map(messages_of).collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
 }

@@ -78,8 +78,8 @@ fn judge_axiom(status: u16, body: &[u8]) -> Verdict {
     }
 }
 
-/// Better Stack's [logs], also known as Logtail. The URL is the source's ingesting host, `https://` and what Better Stack
-/// shows for it.
+/// Better Stack's [logs], also known as Logtail. The URL is the source's ingesting host, `https://` and what Better
+/// Stack shows for it.
 ///
 /// It is an error of `build` if `source_token` is empty.
 ///
@@ -135,7 +135,8 @@ pub fn fluent_bit(url: impl AsRef<str>, tag: impl AsRef<str>) -> HttpHandlerBuil
     array(url.as_ref(), &format!("/{}", escaped(tag)), USUAL).demand_name("tag", tag).encoding(Json)
 }
 
-/// Fluentd's input [`http`], in a form's field `json`, as every version of it takes it. `tag` is what Fluentd routes by.
+/// Fluentd's input [`http`], in a form's field `json`, as every version of it takes it. `tag` is what Fluentd routes
+/// by.
 ///
 /// It is an error of `build` if `tag` is empty.
 ///

@@ -16,12 +16,13 @@ const NAMES: Names =
 
 /// Elasticsearch and OpenSearch, by [`_bulk`]: documents are created in `index`, which may be a data stream.
 ///
-/// Names are those of the Elastic Common Schema: `@timestamp`, `message`, `log.level`, `log.logger`; the other fields have
-/// the names of the default dictionary.
+/// Names are those of the Elastic Common Schema: `@timestamp`, `message`, `log.level`, `log.logger`; the other fields
+/// have the names of the default dictionary.
 ///
 /// The answer says of each document what became of it: those that are refused, as by a mapping, are rejected with the
-/// server's reason, those that met a server too busy are sent again, and the others are delivered. One whose `_id` is there
-/// already, 409, has been delivered. An index that must not be written is an [endpoint's](crate::ErrorClass::Endpoint) error.
+/// server's reason, those that met a server too busy are sent again, and the others are delivered. One whose `_id` is
+/// there already, 409, has been delivered. An index that must not be written is an
+/// [endpoint's](crate::ErrorClass::Endpoint) error.
 ///
 /// It is an error of `build` if `index` is empty.
 ///

@@ -10,11 +10,11 @@ use crate::http::builder::HttpHandlerBuilder;
 use crate::http::encoding::{Encode, Judge, Verdict};
 use crate::http::json::append_object;
 
-/// Kafka, through a REST proxy that speaks [Confluent's v2], as Redpanda's HTTP proxy does too: each record is a message in
-/// `topic`, a JSON object without a key.
+/// Kafka, through a REST proxy that speaks [Confluent's v2], as Redpanda's HTTP proxy does too: each record is a
+/// message in `topic`, a JSON object without a key.
 ///
-/// The answer says of each message whether it was taken. Those that can't be, by the proxy's word, are rejected, and those
-/// that may be later are sent again.
+/// The answer says of each message whether it was taken. Those that can't be, by the proxy's word, are rejected, and
+/// those that may be later are sent again.
 ///
 /// It is an error of `build` if `topic` is empty.
 ///
