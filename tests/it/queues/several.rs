@@ -123,3 +123,43 @@ fn what_one_handler_lacks_is_kept_over_a_stop_and_the_others_do_not_get_it_twice
     assert_eq!((up.messages().len(), down.capture.messages().len()), (1, 1));
     assert_eq!(listener.stop(LONG).delivered, 1);
 }
+
+/// Takes odd numbers, refuses what is a multiple of four, and puts off all else at first.
+struct Choosy(bool, CaptureHandler);
+
+impl Handler for Choosy {
+    fn emit(&mut self, records: &[LogRecord]) -> Result<(), EmitError> {
+        let first = std::mem::replace(&mut self.0, false);
+        let outcome = |record: &LogRecord| match record.message().parse::<usize>().unwrap() {
+            number if number % 4 == 0 => Err(EmitError::payload("a multiple of four")),
+            number if number % 2 == 0 && first => Err(EmitError::transient("not now")),
+            _ => self.1.clone().emit(std::slice::from_ref(record)),
+        };
+        let outcomes: Vec<_> = records.iter().map(outcome).collect();
+        if outcomes.iter().all(Result::is_ok) { Ok(()) } else { Err(EmitError::each(outcomes)) }
+    }
+
+    fn batch(&self) -> Batch {
+        Batch::default().linger(Duration::ZERO)
+    }
+}
+
+#[test]
+fn one_that_tells_records_apart_leaves_those_of_the_others_alone() {
+    let (sender, receiver) = mpsc::sync_channel(100);
+    let (choosy, all) = (CaptureHandler::new(), CaptureHandler::new());
+    let listener = QueueListener::new(receiver)
+        .handler(Choosy(true, choosy.clone()))
+        .handler(all.clone())
+        .handler(Choosy(true, CaptureHandler::new()))
+        .on_error(|_| {});
+    let handler = QueueHandler::new(sender).listener(&listener);
+    (0..20).for_each(|number| info(&handler, &number.to_string()));
+    listener.start().unwrap();
+    handler.flush(LONG).unwrap();
+    let of = |numbers: &[usize]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(messages(&all), of(&(0..20).collect::<Vec<_>>()));
+    assert_eq!(messages(&choosy), of(&[1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 2, 6, 10, 14, 18]));
+    let stats = listener.stop(LONG);
+    assert_eq!((stats.delivered, stats.rejected, stats.pending), (15, 5, 0), "{stats}");
+}
