@@ -1,12 +1,15 @@
 //! What logpost's integration tests share.
 
+pub mod corpus;
 mod link;
 mod port;
+mod program;
 mod server;
 mod tls;
 mod wire;
 
 pub use port::Port;
+pub use program::Program;
 pub use server::{Connection, Plan, Server, ServerBuilder};
 pub use tls::Authority;
 pub use wire::{Answer, Request};
