@@ -1,0 +1,153 @@
+//! Records that are logged, and the dictionaries that a server should see.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use log::LevelFilter;
+use logpost::{Encode, Fields, Form, HttpHandlerBuilder, Json, Logger, Stats, ValueKind, map_log_record};
+use logpost_test_support::LONG;
+use logpost_test_support::corpus::Case;
+use serde_json::{Map, Value};
+
+/// What became of some records.
+pub(crate) struct Delivery {
+    /// The dictionary of each, as it was handed to the encoding.
+    pub(crate) dictionaries: Vec<Fields>,
+    /// What `on_error` was told.
+    pub(crate) failures: Vec<String>,
+    pub(crate) stats: Stats,
+}
+
+/// Sends what `log` logs.
+pub(crate) fn deliver(handler: HttpHandlerBuilder, log: impl FnOnce(&Logger)) -> Delivery {
+    let (dictionaries, failures) = (Kept::default(), Kept::default());
+    let (kept, told) = (dictionaries.clone(), failures.clone());
+    let handler = handler.map_log_record(move |record, fields| {
+        map_log_record(record, fields);
+        kept.push_new(fields);
+    });
+    let (logger, guard) = logpost::builder()
+        .level(LevelFilter::Trace)
+        .max_message_bytes(16 * 1024 * 1024)
+        .on_error(move |failure| told.push(failure.to_string()))
+        .handler(handler.build().unwrap())
+        .build()
+        .unwrap();
+    log(&logger);
+    guard.flush(LONG).unwrap();
+    let stats = guard.stats();
+    assert_eq!(stats.accepted, stats.delivered + stats.rejected, "{stats}");
+    Delivery { dictionaries: dictionaries.take(), failures: failures.take(), stats }
+}
+
+/// Sends every record of the corpus.
+pub(crate) fn deliver_corpus(handler: HttpHandlerBuilder) -> Delivery {
+    let cases = Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"));
+    let delivery = deliver(handler, |logger| cases.iter().for_each(|case| case.log(logger)));
+    assert_eq!(delivery.dictionaries.len(), cases.len());
+    delivery
+}
+
+impl Delivery {
+    /// The dictionaries of those that were taken: all but those that `refused` speaks of, which the server has refused
+    /// with this status.
+    pub(crate) fn taken(&self, status: &str, refused: impl Fn(&Fields) -> bool) -> Vec<&Fields> {
+        let taken: Vec<_> = self.dictionaries.iter().filter(|fields| !refused(fields)).collect();
+        assert_eq!(self.stats.delivered, taken.len() as u64, "{:?}", self.failures);
+        assert_eq!(self.failures.len() as u64, self.stats.rejected, "{:?}", self.failures);
+        assert!(self.failures.iter().all(|failure| failure.contains(status)), "{:?}", self.failures);
+        taken
+    }
+
+    /// The dictionaries, where all were taken.
+    pub(crate) fn all_taken(&self) -> Vec<&Fields> {
+        let none: [&str; 0] = [];
+        assert_eq!(self.failures, none);
+        self.taken("", |_| false)
+    }
+}
+
+/// What a dictionary of a form is to be read as: each key with its values, in order.
+pub(crate) fn as_form(fields: &Fields) -> Map<String, Value> {
+    let mut form = Map::new();
+    for (key, value) in fields.iter() {
+        let values = form.entry(key).or_insert_with(|| Value::Array(vec![]));
+        values.as_array_mut().expect("one since it is there").push(value.to_string().into());
+    }
+    form
+}
+
+/// What a dictionary is to be read as from JSON. By the rules that `logpost::Json` states, and not by its code.
+pub(crate) fn as_json(fields: &Fields) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (key, value) in fields.iter() {
+        let text = value.to_string();
+        let value = match value.kind() {
+            ValueKind::Bool => (text == "true").into(),
+            ValueKind::Number => serde_json::from_str(&text).unwrap_or(Value::Null),
+            ValueKind::Null => Value::Null,
+            _ => text.into(),
+        };
+        let mut names = std::iter::once(key.to_owned()).chain((2..).map(|number| format!("{key}_{number}")));
+        let name = names.find(|name| !object.contains_key(name)).expect("there is always another number");
+        object.insert(name, value);
+    }
+    object
+}
+
+/// How many bytes a record is as a form.
+pub(crate) fn form_size(fields: &Fields) -> usize {
+    let mut body = Vec::new();
+    Form.append(fields, &mut body);
+    body.len()
+}
+
+/// How many bytes a record is as an array of one.
+pub(crate) fn json_size(fields: &Fields) -> usize {
+    let mut body = Vec::new();
+    Json.append(fields, &mut body);
+    Json.finish(&mut body);
+    body.len()
+}
+
+/// Two texts of a megabyte are too much to read.
+pub(crate) fn assert_same(found: &Map<String, Value>, expected: &Map<String, Value>) {
+    for key in found.keys().chain(expected.keys()) {
+        let (found, expected) = (found.get(key), expected.get(key));
+        assert!(found == expected, "{key:?}: {:.300} instead of {:.300}", format!("{found:?}"), format!("{expected:?}"));
+    }
+}
+
+/// A list that two threads know.
+struct Kept<T>(Arc<Mutex<Vec<T>>>);
+
+impl Kept<Fields> {
+    /// Adds one that is not there yet: a record that has no room in a batch is mapped again for the next one.
+    fn push_new(&self, fields: &Fields) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains(fields) {
+            kept.push(fields.clone());
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    fn push(&self, item: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    }
+
+    fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
