@@ -18,7 +18,11 @@ fn express_reads_every_form_up_to_its_limits() {
     let taken = sent.taken("413", |fields| fields.len() > MOST_FIELDS || form_size(fields) > LARGEST_BODY);
     assert!(taken.len() < sent.dictionaries.len());
     for fields in taken {
-        assert_same(&reported(&express.understood()), &as_form(fields));
+        let mut expected = as_form(fields);
+        // Dropped without a word: what might be an object's prototype, and what has no name.
+        expected.remove("__proto__");
+        expected.remove("");
+        assert_same(&reported(&express.understood()), &expected);
     }
     express.assert_no_more();
 }
@@ -49,8 +53,8 @@ fn a_batch_above_expresss_limit_is_halved() {
         }
     });
     assert_eq!((sent.stats.delivered, sent.stats.rejected), (100, 0), "{:?}", sent.failures);
-    assert!(sent.stats.retries > 0, "{}", sent.stats);
-    assert_are_understood(&express, &sent.dictionaries.iter().collect::<Vec<_>>());
+    let requests = assert_are_understood(&express, &sent.dictionaries.iter().collect::<Vec<_>>());
+    assert!(requests < sent.stats.attempts, "{}", sent.stats);
 }
 
 /// `extended: true` makes objects and lists of names with brackets, and drops what JavaScript objects are born with.
@@ -80,9 +84,11 @@ fn reported(request: &Value) -> Map<String, Value> {
     pairs.collect()
 }
 
-fn assert_are_understood(express: &Application, records: &[&Fields]) {
-    let mut found = Vec::new();
+/// That the application has understood these records, in this order; in how many requests.
+fn assert_are_understood(express: &Application, records: &[&Fields]) -> u64 {
+    let (mut found, mut requests) = (Vec::new(), 0);
     while found.len() < records.len() {
+        requests += 1;
         found.extend(express.understood()["json"].as_array().unwrap().iter().cloned());
     }
     assert_eq!(found.len(), records.len());
@@ -93,6 +99,7 @@ fn assert_are_understood(express: &Application, records: &[&Fields]) {
         assert_same(&numbers(found.as_object().unwrap()), &numbers(&as_json(fields)));
     }
     express.assert_no_more();
+    requests
 }
 
 /// All its numbers are doubles.

@@ -4,11 +4,54 @@ use std::process::Command;
 
 use logpost::HttpHandler;
 use logpost_test_support::have;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::application::{Application, program};
-use crate::delivery::deliver;
+use crate::delivery::{as_form, assert_same, deliver, deliver_corpus};
+
+#[test]
+fn rack_reads_every_form_but_for_names_with_brackets() {
+    let Some(rack) = start() else { return };
+    let sent = deliver_corpus(HttpHandler::builder(rack.url("/")));
+    for fields in sent.all_taken() {
+        // A field without a name is dropped.
+        let is_kept = |key: &String| !key.contains(['[', ']']) && !key.is_empty();
+        let mut expected = last_values(&as_form(fields));
+        expected.retain(|key, _| is_kept(key));
+        let mut found = reported(&rack.understood());
+        found.retain(|key, _| fields.get(key).is_some());
+        assert_same(&found, &expected);
+    }
+    rack.assert_no_more();
+}
+
+#[test]
+fn rack_makes_hashes_and_lists_of_names_with_brackets() {
+    let Some(rack) = start() else { return };
+    let sent = deliver(HttpHandler::builder(rack.url("/")), |logger| {
+        log::info!(logger: logger, "a[b]" = 1, "c[]" = 2, "d.e" = 3, k = 4, "x]" = 5; "x");
+        log::info!(logger: logger, k = 4, "k[a]" = 5; "a name can't be a hash and a text");
+    });
+    assert_eq!((sent.stats.delivered, sent.stats.rejected), (1, 1), "{:?}", sent.failures);
+    let found = reported(&rack.understood());
+    assert_eq!(found["a"], json!({"b": "1"}));
+    assert_eq!(found["c"], json!(["2"]));
+    assert_eq!(found["d.e"], json!("3"));
+    assert_eq!(found["x"], json!("5"));
+    assert!(sent.failures[0].contains("400"), "{:?}", sent.failures);
+}
 
 fn start() -> Option<Application> {
     have("ruby", "-rrack").then(|| Application::announced(Command::new("ruby").arg(program("rack_app.rb"))))
+}
+
+fn reported(request: &Value) -> Map<String, Value> {
+    let pairs = request["form"].as_array().unwrap().iter();
+    pairs.map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].clone())).collect()
+}
+
+/// A form as those read it that keep the last of several values.
+pub(crate) fn last_values(form: &Map<String, Value>) -> Map<String, Value> {
+    let last = |values: &Value| values.as_array().and_then(|values| values.last().cloned()).expect("one at least");
+    form.iter().map(|(key, values)| (key.clone(), last(values))).collect()
 }
