@@ -305,7 +305,11 @@ impl EmitError {
 
     /// The same error, in the words that `retell` makes of it.
     pub(crate) fn retold(mut self, retell: &dyn Fn(&str) -> String) -> Self {
-        self.cause = retell(&self.cause.to_string()).into();
+        let text = self.cause.to_string();
+        let retold = retell(&text);
+        if retold != text {
+            self.cause = retold.into();
+        }
         self.for_each(|error| error.retold(retell))
     }
 

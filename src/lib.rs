@@ -435,7 +435,7 @@ pub use http::{
     HttpHandlerBuilder, Judge, Method, Verdict,
 };
 #[cfg(feature = "json")]
-pub use http::{FormField, Json, JsonLines};
+pub use http::{FormField, Json, JsonLines, presets};
 pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
 pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
 pub use pipeline::Pipeline;

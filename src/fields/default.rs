@@ -166,7 +166,7 @@ pub(crate) fn extra_key(key: &str) -> Cow<'_, str> {
     if is_reserved(key) { format!("extra_{key}").into() } else { key.into() }
 }
 
-fn is_reserved(key: &str) -> bool {
+pub(super) fn is_reserved(key: &str) -> bool {
     RESERVED.contains(&key)
 }
 

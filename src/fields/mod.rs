@@ -1,6 +1,7 @@
 //! A record as an ordered dictionary.
 
 mod default;
+mod names;
 mod selection;
 
 use std::fmt;
@@ -8,6 +9,9 @@ use std::ops::Range;
 
 pub use self::default::map_log_record;
 pub(crate) use self::default::{CORE_KEYS, extra_key, map_core, map_key_values, start_clock};
+#[cfg(feature = "json")]
+pub(crate) use self::names::free_name;
+pub(crate) use self::names::is_safe_name;
 pub(crate) use self::selection::Selection;
 
 use crate::value::{Value, ValueKind};
@@ -111,13 +115,6 @@ impl Fields {
         self.iter().map(|(key, _)| key).collect()
     }
 
-    /// Whether the field at this place has the key of one before it.
-    #[cfg(feature = "json")]
-    pub(crate) fn is_again(&self, place: usize) -> bool {
-        let key = &self.text[self.entries[place].key()];
-        self.entries[..place].iter().any(|earlier| self.text[earlier.key()] == *key)
-    }
-
     /// The text, and where in it the fields are: for the encoding that it is almost in.
     pub(crate) fn layout(&self) -> (&str, &[Entry]) {
         (&self.text, &self.entries)
@@ -145,12 +142,6 @@ impl Fields {
         append_value(&mut self.text);
         self.entries.push(Entry { start, value, end: self.text.len(), kind, form });
     }
-}
-
-/// The key with a number, from 2 behind it, the first of those that are not taken.
-pub(crate) fn free_name(key: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let numbered = (2..).map(|number: u64| format!("{key}_{number}"));
-    numbered.into_iter().find(|name| !is_taken(name)).expect("there are more numbers than fields")
 }
 
 /// Equal are the same fields in the same order.

@@ -1,7 +1,6 @@
 //! Which fields of the default dictionary are sent, and under which names.
 
 use std::borrow::Cow;
-use std::mem;
 
 use super::default::{CORE_KEYS, extra_key};
 use super::{Fields, Form};
@@ -11,6 +10,10 @@ use crate::value::Value;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     renamed: Vec<(String, String)>,
+    /// What a preset renames, unless the user renames it.
+    preset: &'static [(&'static str, &'static str)],
+    /// A key that a preset can't do without.
+    pinned: Option<&'static str>,
     only: Option<Vec<String>>,
     without: Vec<String>,
 }
@@ -18,6 +21,16 @@ pub(crate) struct Selection {
 impl Selection {
     pub(crate) fn rename(&mut self, from: String, to: String) {
         self.renamed.push((from, to));
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn preset(&mut self, renamed: &'static [(&'static str, &'static str)]) {
+        self.preset = renamed;
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn pin(&mut self, key: &'static str) {
+        self.pinned = Some(key);
     }
 
     pub(crate) fn only(&mut self, keys: impl Iterator<Item = String>) {
@@ -38,6 +51,22 @@ impl Selection {
         settings.into_iter().find_map(|(name, made)| made.then_some(name))
     }
 
+    /// Whether it changes anything.
+    pub(crate) fn selects(&self) -> bool {
+        self.setting().is_some() || !self.preset.is_empty()
+    }
+
+    /// The names that the user gives.
+    pub(crate) fn new_names(&self) -> impl Iterator<Item = &str> {
+        self.renamed.iter().map(|(_, to)| to.as_str())
+    }
+
+    /// Under which names the fields of these keys are sent, those that are.
+    #[cfg(feature = "json")]
+    pub(crate) fn names<'k>(&'k self, core: &'k [&'k str]) -> impl Iterator<Item = &'k str> {
+        core.iter().filter_map(|key| self.name_of(key))
+    }
+
     /// What is wrong with it, and with which setting. `fixed` are the keys of the user's own fields as they are
     /// sent, `core` those of the dictionary.
     pub(crate) fn problem(&self, fixed: &[Cow<'_, str>], core: &[&str]) -> Option<(&'static str, String)> {
@@ -46,7 +75,9 @@ impl Selection {
         let renamed = self.renamed.iter().enumerate().find_map(|(place, (from, to))| {
             let earlier = &self.renamed[..place];
             let goes_out = |key: &str| !self.leaves_out(key) && !self.renamed.iter().any(|(from, _)| from == key);
-            if to.is_empty() {
+            if self.pinned == Some(from) {
+                Some(format!("{from:?} has a place of its own in what this server is sent, and no name"))
+            } else if to.is_empty() {
                 Some(format!("{from:?} is renamed to nothing"))
             } else if is_fixed(from) {
                 Some(is_own(from))
@@ -56,26 +87,37 @@ impl Selection {
                 Some(format!("two keys are renamed to {to:?}"))
             } else if self.leaves_out(from) {
                 Some(format!("{from:?} is renamed, but not sent"))
-            } else if is_fixed(to) || core.contains(&to.as_str()) && goes_out(to) {
+            } else if is_fixed(to)
+                || core.contains(&to.as_str()) && goes_out(to)
+                || self.preset_names().any(|name| name == to)
+            {
                 Some(format!("{from:?} is renamed to {to:?}, which is sent already"))
             } else {
                 None
             }
         });
-        let without = self.without.iter().find(|key| is_fixed(key)).map(|key| is_own(key));
+        let is_pinned = |key: &String| self.pinned.is_some_and(|pinned| pinned == key);
+        let pinned = self.without.iter().find(|key| is_pinned(key));
+        let pinned = pinned.map(|key| format!("{key:?} is what this server can't do without"));
+        let without = self.without.iter().find(|key| is_fixed(key)).map(|key| is_own(key)).or(pinned);
         let only = self.only.as_ref().filter(|keys| keys.is_empty()).map(|_| "names no key".to_owned());
         let renamed = renamed.map(|problem| ("rename", problem));
-        renamed.or(without.map(|problem| ("without", problem))).or(only.map(|problem| ("only", problem)))
+        let field = self.preset_names().find(|name| is_fixed(name));
+        let field = field.map(|name| ("field", format!("{name:?} is what the server knows another field by")));
+        renamed.or(field).or(without.map(|problem| ("without", problem))).or(only.map(|problem| ("only", problem)))
     }
 
-    /// Applies it to what every record has.
-    pub(crate) fn apply(&self, fields: &mut Fields) {
-        let all = mem::take(fields);
+    /// Appends of what every record has what is to be sent, with another value of `created` if one is given.
+    pub(crate) fn apply(&self, all: &Fields, created: Option<Value<'_>>, fields: &mut Fields) {
         for entry in &all.entries {
-            if let Some(name) = self.name_of(&all.text[entry.key()]) {
-                let form = if matches!(name, Cow::Borrowed(_)) { entry.form } else { Form::Unknown };
-                fields.add(&[&name], entry.kind, form, |text| text.push_str(&all.text[entry.value()]));
+            let key = &all.text[entry.key()];
+            let Some(name) = self.name_of(key) else { continue };
+            if let Some(created) = created.filter(|_| key == "created") {
+                fields.push(name, created);
+                continue;
             }
+            let form = if name == key { entry.form } else { Form::Unknown };
+            fields.add(&[name], entry.kind, form, |text| text.push_str(&all.text[entry.value()]));
         }
     }
 
@@ -92,12 +134,18 @@ impl Selection {
     }
 
     /// Under which name a field that every record has is sent, if it is.
-    fn name_of<'k>(&self, key: &'k str) -> Option<Cow<'k, str>> {
-        if self.leaves_out(key) {
+    fn name_of<'k>(&'k self, key: &'k str) -> Option<&'k str> {
+        if self.leaves_out(key) && self.pinned != Some(key) {
             return None;
         }
-        let renamed = self.renamed.iter().find(|(from, _)| from == key);
-        Some(renamed.map_or(key.into(), |(_, to)| to.clone().into()))
+        let renamed = self.renamed.iter().find(|(from, _)| from == key).map(|(_, to)| to.as_str());
+        let preset = || self.preset.iter().find(|(from, _)| *from == key).map(|(_, to)| *to);
+        Some(renamed.or_else(preset).unwrap_or(key))
+    }
+
+    /// The names that a preset gives to what is sent.
+    fn preset_names(&self) -> impl Iterator<Item = &'static str> {
+        self.preset.iter().filter(|(from, to)| self.name_of(from) == Some(to)).map(|(_, to)| *to)
     }
 
     /// Under which name a key-value is sent, if it is. It is meant by its own key, and by that which it goes out under; and
@@ -112,7 +160,7 @@ impl Selection {
         if let Some((_, to)) = self.renamed.iter().find(|(from, _)| renames(from)) {
             return Some(to.into());
         }
-        let is_taken = self.renamed.iter().any(|(_, to)| *to == sent);
+        let is_taken = self.renamed.iter().any(|(_, to)| *to == sent) || self.preset_names().any(|to| to == sent);
         Some(if is_taken { format!("extra_{sent}").into() } else { sent })
     }
 }
@@ -139,8 +187,9 @@ mod tests {
 
     /// What is sent of two fields that every record has, one that is set, and some key-values.
     fn applied(selection: &Selection) -> String {
-        let mut fields: Fields = [("msg", "m&"), ("lineno", "1")].into_iter().collect();
-        selection.apply(&mut fields);
+        let all: Fields = [("msg", "m&"), ("lineno", "1")].into_iter().collect();
+        let mut fields = Fields::new();
+        selection.apply(&all, None, &mut fields);
         fields.push("service", "shop");
         for (key, value) in [("order", "7"), ("text", "t"), ("msg", "x"), ("args", "y")] {
             selection.push_extra(&mut fields, key, value.into());

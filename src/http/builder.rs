@@ -64,6 +64,9 @@ pub struct HttpHandlerBuilder {
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(super) tls: super::tls::TlsSettings,
     pub(super) adjust: Option<Adjust>,
+    /// What is wrong with what a preset was given: the setting, and why.
+    #[cfg(feature = "json")]
+    pub(super) problem: Option<(&'static str, String)>,
 }
 
 impl HttpHandlerBuilder {
@@ -87,6 +90,8 @@ impl HttpHandlerBuilder {
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: super::tls::TlsSettings::default(),
             adjust: None,
+            #[cfg(feature = "json")]
+            problem: None,
         }
     }
 
@@ -191,6 +196,10 @@ impl HttpHandlerBuilder {
     /// forbids or that is not to be set, a user with a colon, a token that can't be sent, fields that contradict each other, two settings that make the same
     /// header, a time-out of zero, a proxy that is none, PEM without what it is to have, a certificate without its key.
     pub fn build(self) -> Result<HttpHandler, Error> {
+        #[cfg(feature = "json")]
+        if let Some((setting, problem)) = self.problem {
+            return Err(Error::invalid(setting, problem));
+        }
         let (endpoint, from_url) = Endpoint::parse(&self.url)?;
         let explicit = self.credentials.map(|(user, password)| Credentials { user, password });
         let batch =

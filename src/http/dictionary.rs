@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::builder::HttpHandlerBuilder;
 use crate::error::Error;
-use crate::fields::{CORE_KEYS, Fields, Selection, extra_key, map_core, map_key_values};
+use crate::fields::{CORE_KEYS, Fields, Selection, extra_key, is_safe_name, map_core, map_key_values};
 use crate::record::LogRecord;
 use crate::value::Value;
 
@@ -108,6 +108,51 @@ impl HttpHandlerBuilder {
     }
 }
 
+/// Names and values that servers read alike.
+impl HttpHandlerBuilder {
+    /// Reduces the names of all fields to letters, digits and `_`, with no digit at the beginning: for PHP, which renames
+    /// what has a dot or a space and drops what has a bracket out of place, and for Rack, which makes a tree of brackets. Defaults to
+    /// false.
+    ///
+    /// Each other character becomes a `_`. A name that is taken already, by a field of the dictionary, one of
+    /// [`field`](Self::field) or another key-value, gets a number behind it, from 2: `user_id`, `user_id_2`. So does a key
+    /// that is given twice. One that would become the name of a field of the default dictionary, sent or not, goes out as
+    /// `extra_<name>`. The keys of [`rename`](Self::rename) and the like are those before. A new name of `rename` that is not
+    /// safe is an error of [`build`](Self::build).
+    ///
+    /// ```
+    /// use logpost::HttpHandler;
+    ///
+    /// let handler = HttpHandler::builder("http://127.0.0.1:9020/log.php")
+    ///     .field("service.name", "checkout") // $_POST["service_name"]
+    ///     .safe_names(true)
+    ///     .build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[doc(alias = "sanitize")]
+    pub fn safe_names(mut self, safe: bool) -> Self {
+        self.mapping.safe_names = safe;
+        self
+    }
+
+    /// Has JSON write whole numbers beyond 2^53 as strings: for readers that take every number for a double, as
+    /// JavaScript's does, and would read another one. Defaults to false: they are numbers, with all their digits. Forms
+    /// know text only, and are the same either way.
+    ///
+    /// ```
+    /// use logpost::{HttpHandler, Json};
+    ///
+    /// let builder = HttpHandler::builder("http://127.0.0.1:9020/log").encoding(Json);
+    /// let handler = builder.large_integers_as_text(true).build()?;
+    /// # Ok::<(), logpost::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn large_integers_as_text(mut self, text: bool) -> Self {
+        self.mapping.large_integers_as_text = text;
+        self
+    }
+}
+
 /// A mapper of the user's.
 type Mapper = Arc<dyn Fn(&LogRecord, &mut Fields) + Send + Sync>;
 
@@ -115,8 +160,19 @@ type Mapper = Arc<dyn Fn(&LogRecord, &mut Fields) + Send + Sync>;
 #[derive(Clone, Default)]
 pub(super) struct Mapping {
     mapper: Option<Mapper>,
-    selection: Selection,
+    pub(super) selection: Selection,
     pub(super) static_fields: Fields,
+    pub(super) safe_names: bool,
+    #[cfg(feature = "json")]
+    pub(super) large_integers_as_text: bool,
+    /// Called on what every record has: what is to be sent as `created`.
+    #[cfg(feature = "json")]
+    pub(super) created: Option<fn(&LogRecord) -> String>,
+    /// Names that have to be sent, and the setting that wants it.
+    #[cfg(feature = "json")]
+    pub(super) wanted: Option<(&'static str, Vec<String>)>,
+    /// What every record has, before the selection.
+    all: Fields,
 }
 
 impl Mapping {
@@ -127,34 +183,79 @@ impl Mapping {
         if self.static_fields.keys().contains(&"") {
             return Err(Error::invalid("field", "the key must not be empty"));
         }
+        if let Some(name) = self.selection.new_names().find(|name| self.safe_names && !is_safe_name(name)) {
+            return Err(Error::invalid("rename", format!("{name:?} is no safe name, but `safe_names` is set")));
+        }
         let fixed: Vec<_> = self.static_fields.keys().into_iter().map(extra_key).collect();
         let problem = self.selection.problem(&fixed, &CORE_KEYS);
-        problem.map_or(Ok(()), |(setting, problem)| Err(Error::invalid(setting, problem)))
+        if let Some((setting, problem)) = problem {
+            return Err(Error::invalid(setting, problem));
+        }
+        #[cfg(feature = "json")]
+        self.look_for_wanted(&fixed)?;
+        Ok(())
     }
 
-    pub(super) fn map(&self, record: &LogRecord, fields: &mut Fields) {
+    /// Of a mapper of the user's nobody knows what it will push.
+    #[cfg(feature = "json")]
+    fn look_for_wanted(&self, fixed: &[std::borrow::Cow<'_, str>]) -> Result<(), Error> {
+        let Some((setting, names)) = self.wanted.as_ref().filter(|_| self.mapper.is_none()) else { return Ok(()) };
+        let is_sent =
+            |name: &String| self.selection.names(&CORE_KEYS).any(|core| core == name) || fixed.contains(&name.into());
+        match names.iter().find(|name| !is_sent(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let problem = format!("{name:?} is neither sent of every record nor set by `field`");
+                Err(Error::invalid(setting, problem))
+            }
+        }
+    }
+
+    pub(super) fn map(&mut self, record: &LogRecord, fields: &mut Fields) {
         fields.clear();
         if let Some(mapper) = &self.mapper {
             mapper(record, fields);
             for (key, value) in self.static_fields.iter() {
                 fields.push(key, value);
             }
-        } else {
-            let selects = self.selection.setting().is_some();
-            map_core(record, fields);
-            if selects {
-                self.selection.apply(fields);
-            }
-            for (key, value) in self.static_fields.iter() {
-                fields.push_extra(key, value);
-            }
-            if !selects {
-                return map_key_values(record, fields);
-            }
+        } else if self.selection.selects() {
+            self.all.clear();
+            map_core(record, &mut self.all);
+            let created = self.created(record);
+            self.selection.apply(&self.all, created.as_deref().map(Value::from), fields);
+            self.add_static_fields(fields);
             for (key, value) in record.key_values() {
                 self.selection.push_extra(fields, key, value);
             }
+        } else {
+            map_core(record, fields);
+            self.add_static_fields(fields);
+            map_key_values(record, fields);
         }
+        if self.safe_names {
+            fields.make_names_safe();
+        }
+        #[cfg(feature = "json")]
+        if self.large_integers_as_text {
+            fields.make_large_integers_text();
+        }
+    }
+
+    fn add_static_fields(&self, fields: &mut Fields) {
+        for (key, value) in self.static_fields.iter() {
+            fields.push_extra(key, value);
+        }
+    }
+
+    #[cfg(feature = "json")]
+    fn created(&self, record: &LogRecord) -> Option<String> {
+        self.created.map(|text_of| text_of(record))
+    }
+
+    #[cfg(not(feature = "json"))]
+    #[expect(clippy::unused_self, reason = "the feature json has a use for it")]
+    fn created(&self, _: &LogRecord) -> Option<String> {
+        None
     }
 }
 
@@ -184,9 +285,10 @@ mod tests {
         let pairs: &[_] = &[("order", "7"), ("text", "t"), ("msg", "evil"), ("password", "secret")];
         let record = log::Record::builder().args(format_args!("m")).target("shop").key_values(&pairs).build();
         let keys = |builder: HttpHandlerBuilder| {
-            builder.mapping.validate().unwrap();
+            let mut mapping = builder.mapping;
+            mapping.validate().unwrap();
             let mut fields = Fields::new();
-            builder.mapping.map(&LogRecord::from(&record), &mut fields);
+            mapping.map(&LogRecord::from(&record), &mut fields);
             fields.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
         };
         let builder = || HttpHandler::builder("http://127.0.0.1:1/").field("msg", "mine");

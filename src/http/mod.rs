@@ -13,6 +13,8 @@ mod idempotency;
 mod journey;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+pub mod presets;
 mod proxy;
 mod reason;
 mod resolve;

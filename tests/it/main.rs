@@ -1,5 +1,6 @@
 //! Behaviour, against a web server of our own and against Python.
 
+mod accept;
 mod batches;
 mod bounds;
 mod corpus;
@@ -12,6 +13,7 @@ mod house;
 mod interop;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod mutual_tls;
+mod outcomes;
 mod panics;
 mod payload;
 mod pipelines;

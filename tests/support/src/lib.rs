@@ -12,7 +12,7 @@ pub use port::Port;
 pub use program::Program;
 pub use server::{Connection, Plan, Server, ServerBuilder};
 pub use tls::Authority;
-pub use wire::{Answer, Request};
+pub use wire::{Answer, Request, Responder};
 
 use std::time::{Duration, Instant};
 

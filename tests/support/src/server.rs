@@ -13,13 +13,15 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::LONG;
 use crate::link::Link;
-use crate::wire::{Answer, Request};
+use crate::wire::{Answer, Request, Responder};
 
 /// What to do with a request whose head has been read.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Read it to its end, then answer.
     Answer(Answer),
+    /// Read it to its end, then answer what is said of it.
+    Read(Responder),
     /// Answer, and close, without having read the body.
     AnswerEarly(Answer),
     /// Reset the connection without reading the body.
@@ -52,6 +54,8 @@ impl Plan {
             | Self::Trickle(answer, _)
             | Self::TrickleBody(answer, _) => answer.read_status(),
             Self::SlowRead(..) => Some(200),
+            // It has become an answer before anybody asks.
+            Self::Read(_) => None,
             Self::ResetInBody | Self::ResetAfterBody | Self::CloseAfterBody | Self::Stall | Self::NeverRead => None,
         }
     }
@@ -168,6 +172,12 @@ impl Server {
     /// One that answers everything with 200.
     pub fn start() -> Self {
         Self::builder().start()
+    }
+
+    /// One that answers what `respond` says of each request that it has read.
+    pub fn responding(respond: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        let responder = Responder::new(respond);
+        Self::scripted(move |_| Plan::Read(responder.clone()))
     }
 
     /// One that does what `script` says, request by request.
@@ -303,6 +313,10 @@ impl Shared {
                 Plan::SlowRead(step, pause) => request.read_body(&mut reader, step, pause)?,
                 _ => request.read_body(&mut reader, usize::MAX, Duration::ZERO)?,
             }
+            let plan = match plan {
+                Plan::Read(responder) => Plan::Answer(responder.answer(&request)),
+                plan => plan,
+            };
             request.answered = plan.status();
             self.requests().push(request);
             self.changed.notify_all();
@@ -362,7 +376,7 @@ fn after_the_body(plan: &Plan, link: &mut Link) -> io::Result<Option<End>> {
             link.write_all(Answer::status(200).bytes())?;
             Ok(None)
         }
-        Plan::AnswerEarly(_) | Plan::ResetInBody | Plan::NeverRead => Ok(None),
+        Plan::Read(_) | Plan::AnswerEarly(_) | Plan::ResetInBody | Plan::NeverRead => Ok(None),
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP/1.1 as little as a test server needs of it: requests with a Content-Length, answers of any bytes.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -173,5 +175,26 @@ impl Answer {
 
     pub(crate) fn closes(&self) -> bool {
         self.close
+    }
+}
+
+/// What to answer to a request that has been read.
+#[derive(Clone)]
+pub struct Responder(Arc<dyn Fn(&Request) -> Answer + Send + Sync>);
+
+impl Responder {
+    /// Answers what `respond` says.
+    pub fn new(respond: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(respond))
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        (self.0)(request)
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Responder")
     }
 }

@@ -1,0 +1,19 @@
+//! What collectors answer: JSON, and in it what became of the records.
+
+use serde_json::Value;
+
+use crate::handler::{EmitError, ErrorClass};
+use crate::http::reason;
+
+/// An answer that is JSON. One that is not is not the collector's: something between has taken the request.
+pub(super) fn parse(body: &[u8]) -> Result<Value, EmitError> {
+    serde_json::from_slice(body).map_err(|_| {
+        let text = reason::line(&String::from_utf8_lossy(body));
+        EmitError::transient(format!("the answer is not what this server answers: {text}"))
+    })
+}
+
+/// An error of this class whose text is what the server says.
+pub(super) fn error(class: ErrorClass, says: &str) -> EmitError {
+    EmitError::new(class, reason::line(says))
+}
