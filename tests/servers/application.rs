@@ -1,9 +1,12 @@
 //! The programs in `programs/`, running.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use logpost_test_support::{Program, have};
+use logpost_test_support::{Port, Program, have, have_file};
 use serde_json::Value;
 
 /// A web application that prints what it has understood of each request.
@@ -16,21 +19,14 @@ impl Application {
     /// One of Python's, with the packages of `requirements.txt`; none where they are not installed.
     pub(crate) fn python(script: &str) -> Option<Self> {
         let python = installed().join("venv/bin/python");
-        let python = python.to_str().expect("a path of letters");
-        have(python, "--version").then(|| Self::announced(Command::new(python).arg("-u").arg(program(script))))
+        have_file([python]).map(|python| Self::announced(Command::new(python).arg(program(script))))
     }
 
     /// One of Node's, with the packages of `package.json`; none where they are not installed.
     pub(crate) fn node(script: &str) -> Option<Self> {
         let modules = installed().join("node_modules");
-        let express = modules.join("express/package.json");
-        let found = have("node", "--version") && have("test", "-e") && express.exists();
-        assert!(found || std::env::var_os("CI").is_none(), "{} is missing, and CI is set", express.display());
-        if !found {
-            eprintln!("skipped: this test needs {}", express.display());
-            return None;
-        }
-        Some(Self::announced(Command::new("node").env("NODE_PATH", modules).arg(program(script))))
+        let express = have_file([modules.join("express")]).is_some() && have("node", "--version");
+        express.then(|| Self::announced(Command::new("node").env("NODE_PATH", modules).arg(program(script))))
     }
 
     /// One whose first line says on which port it listens.
@@ -68,4 +64,41 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// Where `tests/servers/install` puts things: beside Cargo's own folder for temporary files.
 fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("servers")
+}
+
+/// A server that reads a configuration, and keeps its files in a folder of its own.
+pub(crate) struct Configured {
+    program: Program,
+    pub(crate) address: SocketAddr,
+    _port: Port,
+    directory: PathBuf,
+}
+
+impl Configured {
+    /// Starts it with a configuration of `programs/`, in which `PORT`, `DIRECTORY` and what `more` says are filled in.
+    pub(crate) fn start(configuration: &str, more: &[(&str, &str)], command: impl FnOnce(&Path) -> Command) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{}-{number}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let port = Port::reserve_for_program();
+        let address = port.address();
+        let (number, folder) = (address.port().to_string(), directory.to_str().expect("a path of letters"));
+        let mut text = fs::read_to_string(program(configuration)).unwrap();
+        for (name, value) in [("PORT", &*number), ("DIRECTORY", folder)].iter().chain(more) {
+            text = text.replace(name, value);
+        }
+        let file = directory.join("config").with_extension(Path::new(configuration).extension().unwrap());
+        fs::write(&file, text).unwrap();
+        let mut program = Program::start(command(&file).current_dir(&directory));
+        program.wait_for(address);
+        Self { program, address, _port: port, directory }
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        self.program.end();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
 }

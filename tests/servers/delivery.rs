@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::LevelFilter;
-use logpost::{Encode, Fields, Form, HttpHandlerBuilder, Json, Logger, Stats, ValueKind, map_log_record};
+use logpost::{
+    CaptureHandler, Encode, Fields, Form, HttpHandlerBuilder, Json, Logger, Stats, ValueKind, map_log_record,
+};
 use logpost_test_support::LONG;
 use logpost_test_support::corpus::Case;
 use serde_json::{Map, Value};
@@ -17,34 +19,61 @@ pub(crate) struct Delivery {
     pub(crate) stats: Stats,
 }
 
-/// Sends what `log` logs.
+/// Sends what `log` logs, by the default dictionary.
 pub(crate) fn deliver(handler: HttpHandlerBuilder, log: impl FnOnce(&Logger)) -> Delivery {
-    let (dictionaries, failures) = (Kept::default(), Kept::default());
-    let (kept, told) = (dictionaries.clone(), failures.clone());
+    let dictionaries = Kept::default();
+    let kept = dictionaries.clone();
     let handler = handler.map_log_record(move |record, fields| {
         map_log_record(record, fields);
         kept.push_new(fields);
     });
+    let mut delivery = deliver_as_it_is(handler, log);
+    delivery.dictionaries = dictionaries.take();
+    delivery
+}
+
+/// Sends what `log` logs, for a handler that makes something of the dictionary. Those of this delivery are the default's,
+/// and their times not quite those that were sent.
+pub(crate) fn deliver_as_it_is(handler: HttpHandlerBuilder, log: impl FnOnce(&Logger)) -> Delivery {
+    let (beside, failures) = (CaptureHandler::new(), Kept::default());
+    let told = failures.clone();
     let (logger, guard) = logpost::builder()
         .level(LevelFilter::Trace)
         .max_message_bytes(16 * 1024 * 1024)
         .on_error(move |failure| told.push(failure.to_string()))
         .handler(handler.build().unwrap())
+        .handler(beside.clone())
         .build()
         .unwrap();
     log(&logger);
     guard.flush(LONG).unwrap();
-    let stats = guard.stats();
+    let stats = guard.stats_by_pipeline()[0].stats.clone();
     assert_eq!(stats.accepted, stats.delivered + stats.rejected, "{stats}");
-    Delivery { dictionaries: dictionaries.take(), failures: failures.take(), stats }
+    Delivery { dictionaries: beside.fields(), failures: failures.take(), stats }
 }
 
-/// Sends every record of the corpus.
+/// Sends every record of the corpus, by the default dictionary.
 pub(crate) fn deliver_corpus(handler: HttpHandlerBuilder) -> Delivery {
-    let cases = Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"));
+    let cases = corpus();
     let delivery = deliver(handler, |logger| cases.iter().for_each(|case| case.log(logger)));
     assert_eq!(delivery.dictionaries.len(), cases.len());
     delivery
+}
+
+/// The same, for a handler that makes something of the dictionary.
+pub(crate) fn deliver_corpus_as_it_is(handler: HttpHandlerBuilder) -> Delivery {
+    deliver_as_it_is(handler, |logger| corpus().iter().for_each(|case| case.log(logger)))
+}
+
+fn corpus() -> Vec<Case> {
+    Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"))
+}
+
+/// That a time is a record's, by a clock that was read twice.
+pub(crate) fn assert_about_same_time(found: &Option<Value>, fields: &Fields) {
+    let expected: f64 = fields.get("created").expect("in every record").to_string().parse().expect("a number");
+    let found = found.as_ref().and_then(Value::as_f64).expect("a number");
+    assert!((found - expected).abs() < 1.0, "{found} is not {expected}");
 }
 
 impl Delivery {
@@ -113,7 +142,12 @@ pub(crate) fn json_size(fields: &Fields) -> usize {
 pub(crate) fn assert_same(found: &Map<String, Value>, expected: &Map<String, Value>) {
     for key in found.keys().chain(expected.keys()) {
         let (found, expected) = (found.get(key), expected.get(key));
-        assert!(found == expected, "{key:?}: {:.300} instead of {:.300}", format!("{found:?}"), format!("{expected:?}"));
+        assert!(
+            found == expected,
+            "{key:?}: {:.300} instead of {:.300}",
+            format!("{found:?}"),
+            format!("{expected:?}")
+        );
     }
 }
 

@@ -82,6 +82,12 @@ impl Program {
         self.lines.try_iter().collect()
     }
 
+    /// Ends it at once.
+    pub fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Ends its input, and returns the rest of its output.
     ///
     /// # Panics
@@ -104,8 +110,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
         if thread::panicking() {
             let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
             eprintln!("{}", String::from_utf8_lossy(&complaints));
