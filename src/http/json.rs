@@ -177,10 +177,19 @@ fn append_value(value: Value<'_>, body: &mut Vec<u8>) {
     match value.kind() {
         ValueKind::String => append_string(text, body),
         ValueKind::Bool => infallible(CompactFormatter.write_bool(body, text == "true")),
-        ValueKind::Number if is_finite(text) => infallible(CompactFormatter.write_number_str(body, text)),
+        ValueKind::Number if is_finite(text) && text.len() <= LONGEST_INTEGER => {
+            infallible(CompactFormatter.write_number_str(body, text));
+        }
+        // `Display` of a float has no exponent, but up to 327 digits, which some readers refuse.
+        ValueKind::Number if is_finite(text) => {
+            infallible(CompactFormatter.write_f64(body, text.parse().unwrap_or_default()));
+        }
         ValueKind::Number | ValueKind::Null => infallible(CompactFormatter.write_null(body)),
     }
 }
+
+/// `i128::MIN` has so many characters, and every float that has more is the same without them.
+const LONGEST_INTEGER: usize = 40;
 
 /// Whether the text of a number is not `NaN`, `inf` or `-inf`. Rust writes all others as JSON does: digits, and digits
 /// behind a point, and no exponent.
@@ -191,4 +200,135 @@ fn is_finite(number: &str) -> bool {
 /// Writing to memory does not fail, and a string is what every serializer can write.
 fn infallible<E>(written: Result<(), E>) {
     debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::map_log_record;
+    use crate::record::LogRecord;
+    use proptest::prelude::*;
+    use serde_json::{Value as Parsed, json};
+
+    fn object(fields: &Fields) -> String {
+        let mut body = Vec::new();
+        append_object(fields, &mut body);
+        String::from_utf8(body).unwrap()
+    }
+
+    fn written(value: impl Into<Value<'static>>) -> String {
+        let object = object(&Fields::from_iter([("v", value)]));
+        serde_json::from_str::<Parsed>(&object).unwrap();
+        object.strip_prefix("{\"v\":").unwrap().strip_suffix('}').unwrap().to_owned()
+    }
+
+    #[test]
+    fn values_keep_their_kind() {
+        assert_eq!([written(true), written(false), written(())], ["true", "false", "null"]);
+        assert_eq!([written("true"), written("1"), written("None")], [r#""true""#, r#""1""#, r#""None""#]);
+        assert_eq!([written(None::<u8>), written(Some(7_u8)), written(0)], ["null", "7", "0"]);
+    }
+
+    #[test]
+    fn numbers_have_all_their_digits() {
+        assert_eq!([written(u128::MAX), written(i128::MIN)], [u128::MAX.to_string(), i128::MIN.to_string()]);
+        assert_eq!([written(1_u64 << 53), written((1_u64 << 53) + 1)], ["9007199254740992", "9007199254740993"]);
+        assert_eq!([written(0.1), written(-0.0), written(1.0), written(1e16)], ["0.1", "-0", "1", "10000000000000000"]);
+        assert_eq!([written(f64::MAX), written(-1e300)], ["1.7976931348623157e+308", "-1e+300"]);
+        for float in [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 0.1 + 0.2, 1e40, 123_456.789e30] {
+            assert_eq!(written(float).parse(), Ok(float));
+            assert_eq!(serde_json::from_str::<Parsed>(&written(float)).unwrap().as_f64(), Some(float));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_null() {
+        assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(written), ["null"; 3]);
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        for byte in 0..0x20_u8 {
+            let text = char::from(byte).to_string();
+            let written = object(&Fields::from_iter([("v", &text)]));
+            assert!(written.bytes().all(|byte| byte >= 0x20), "{written:?}");
+            assert_eq!(serde_json::from_str::<Parsed>(&written).unwrap(), json!({ "v": text }));
+        }
+        assert_eq!(written("a\0\n\"\\/\u{7f}\u{2028}"), "\"a\\u0000\\n\\\"\\\\/\u{7f}\u{2028}\"");
+    }
+
+    #[test]
+    fn keys_that_come_again_are_numbered() {
+        let keys = |keys: &[&str]| object(&keys.iter().map(|key| (key, 0)).collect()).replace(":0", "");
+        assert_eq!(keys(&["k", "k", "k"]), r#"{"k","k_2","k_3"}"#);
+        assert_eq!(keys(&["k", "k_2", "k", "k_2"]), r#"{"k","k_2","k_3","k_2_2"}"#);
+        assert_eq!(keys(&["k", "k", "k_2"]), r#"{"k","k_3","k_2"}"#);
+        assert_eq!(keys(&[""]), r#"{""}"#);
+        assert_eq!(keys(&[]), "{}");
+    }
+
+    #[test]
+    fn fields_that_are_left_out_leave_no_comma() {
+        let fields = Fields::from_iter([("a", 1), ("b", 2), ("c", 3)]);
+        for (left_out, expected) in [("a", r#"{"b":2,"c":3}"#), ("b", r#"{"a":1,"c":3}"#), ("c", r#"{"a":1,"b":2}"#)] {
+            let mut body = b"before".to_vec();
+            append_object_but(&fields, |key| key == left_out, &mut body);
+            assert_eq!(body, format!("before{expected}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn the_default_dictionary_has_numbers_and_texts() {
+        let pairs: &[(&str, log::kv::Value<'_>)] =
+            &[("paid", true.into()), ("total", 19.9.into()), ("msg", "x".into())];
+        let record = log::Record::builder().args(format_args!("m")).line(Some(7)).key_values(&pairs).build();
+        let mut fields = Fields::new();
+        map_log_record(&LogRecord::from(&record), &mut fields);
+        let parsed: Parsed = serde_json::from_str(&object(&fields)).unwrap();
+        assert_eq!(parsed["msg"], "m");
+        assert_eq!((&parsed["lineno"], &parsed["levelno"]), (&json!(7), &json!(20)));
+        assert_eq!(
+            (&parsed["paid"], &parsed["total"], &parsed["extra_msg"]),
+            (&json!(true), &json!(19.9), &json!("x"))
+        );
+        assert!(parsed["created"].is_f64() && parsed["process"].is_u64(), "{parsed}");
+    }
+
+    #[test]
+    fn no_bodies_but_whole_ones() {
+        for count in [1, 2, 5] {
+            let fields = Fields::from_iter([("a b", "c&d")]);
+            let (mut array, mut form) = (Vec::new(), Vec::new());
+            for _ in 0..count {
+                Json.append(&fields, &mut array);
+                FormField("the field").append(&fields, &mut form);
+            }
+            Json.finish(&mut array);
+            FormField("the field").finish(&mut form);
+            assert_eq!(serde_json::from_slice::<Parsed>(&array).unwrap(), json!(vec![json!({"a b": "c&d"}); count]));
+            let decoded: Vec<_> = form_urlencoded::parse(&form).into_owned().collect();
+            assert_eq!(decoded, [("the field".to_owned(), String::from_utf8(array).unwrap())]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_are_read_as_they_were(pairs in prop::collection::vec((".*", ".*"), 0..12)) {
+            let fields: Fields = pairs.iter().map(|(key, value)| (key, value.as_str())).collect();
+            let parsed: serde_json::Map<String, Parsed> = serde_json::from_str(&object(&fields)).unwrap();
+            prop_assert_eq!(parsed.len(), pairs.len(), "no key is lost");
+            for (place, (key, value)) in pairs.iter().enumerate() {
+                if !fields.is_again(place) {
+                    prop_assert_eq!(&parsed[key], value);
+                }
+            }
+        }
+
+        #[test]
+        fn any_key_that_comes_again_has_a_name_of_its_own(keys in prop::collection::vec("k(_[23]){0,2}", 0..9)) {
+            let fields: Fields = keys.iter().enumerate().map(|(place, key)| (key, place)).collect();
+            let parsed: serde_json::Map<String, Parsed> = serde_json::from_str(&object(&fields)).unwrap();
+            prop_assert_eq!(parsed.len(), keys.len());
+        }
+    }
 }

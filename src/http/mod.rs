@@ -280,6 +280,24 @@ mod tests {
         assert_eq!(handler.body.bytes(), b"msg=0123456\nmsg=0123456\n");
     }
 
+    /// What ends a body counts, and the body is whole whatever it holds.
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_portion_has_room_for_its_end() {
+        let record = |text: &str| LogRecord::from(&log::Record::builder().args(format_args!("{text}")).build());
+        let records: Vec<_> = (0..10).map(|_| record("0123456")).collect();
+        let one = r#"{"msg":"0123456"}"#.len();
+        for (max_bytes, portion) in [(1, 1), (2 * one + 2, 1), (2 * one + 3, 2), (3 * one + 3, 2), (3 * one + 4, 3)] {
+            let batch = Batch::default().max_bytes(max_bytes);
+            let handler = builder().encoding(Json).batch(batch).only(["msg"]);
+            let mut handler = handler.build().unwrap();
+            assert_eq!(handler.portion(&records), portion, "{max_bytes}");
+            let body = String::from_utf8(handler.body.bytes().to_vec()).unwrap();
+            assert!(body.len() <= max_bytes || portion == 1, "{body}");
+            assert_eq!(body, format!("[{}]", vec![r#"{"msg":"0123456"}"#; portion].join(",")));
+        }
+    }
+
     #[test]
     fn batches_that_the_encoding_can_not_hold_are_errors() {
         assert_eq!(problem(builder().batch(Batch::default())).0, "batch");

@@ -17,6 +17,8 @@ mod outcomes;
 mod panics;
 mod payload;
 mod pipelines;
+#[cfg(feature = "json")]
+mod presets;
 mod property;
 mod proxy;
 mod queue;

@@ -107,8 +107,8 @@ fn judge_better_stack(status: u16, body: &[u8]) -> Verdict {
         .then(|| Err(error(ErrorClass::Payload, &format!("the server answered 406: {}", says())).not_arrived()))
 }
 
-/// Vector's source [`http_server`], a line a record: with `decoding.codec = "json"` and `framing.method =
-/// "newline_delimited"` there. The URL has the path that the source has.
+/// Vector's source [`http_server`], a line a record: with `decoding.codec = "json"` there, whose framing is by newlines
+/// unless it is set. The URL has the path that the source has.
 ///
 /// ```
 /// let handler = logpost::presets::vector("http://127.0.0.1:8080/").build()?;
