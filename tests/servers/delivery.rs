@@ -69,6 +69,26 @@ fn corpus() -> Vec<Case> {
     Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"))
 }
 
+/// Logs names that are no variables' names.
+pub(crate) fn log_odd_names(logger: &Logger) {
+    log::info!(logger: logger, "a.b" = 1, "c d" = 2, "e[f]" = 3, "g[" = 4, " h" = 5, "i.j" = 6, i_j = 7, k = 8, k = 9; "x");
+}
+
+/// What a dictionary with those at its end becomes by `safe_names`.
+pub(crate) fn odd_names_made_safe(fields: &Fields) -> Map<String, Value> {
+    let safe =
+        [("a_b", 1), ("c_d", 2), ("e_f_", 3), ("g_", 4), ("_h", 5), ("i_j_2", 6), ("i_j", 7), ("k", 8), ("k_2", 9)];
+    let core = fields.len() - safe.len();
+    let core = fields.iter().take(core).map(|(key, value)| (key.to_owned(), Value::from(value.to_string())));
+    core.chain(safe.map(|(key, value)| (key.to_owned(), value.to_string().into()))).collect()
+}
+
+/// A form as those read it that keep the last of several values.
+pub(crate) fn last_values(form: &Map<String, Value>) -> Map<String, Value> {
+    let last = |values: &Value| values.as_array().and_then(|values| values.last().cloned()).expect("one at least");
+    form.iter().map(|(key, values)| (key.clone(), last(values))).collect()
+}
+
 /// That a time is a record's, by a clock that was read twice.
 pub(crate) fn assert_about_same_time(found: &Option<Value>, fields: &Fields) {
     let expected: f64 = fields.get("created").expect("in every record").to_string().parse().expect("a number");

@@ -7,8 +7,9 @@ use logpost_test_support::{Port, Program, have};
 use serde_json::{Map, Value, json};
 
 use crate::application::{Application, program};
-use crate::delivery::{as_form, assert_same, deliver, deliver_corpus, form_size};
-use crate::rack::last_values;
+use crate::delivery::{
+    as_form, assert_same, deliver, deliver_corpus, form_size, last_values, log_odd_names, odd_names_made_safe,
+};
 
 /// `max_input_vars`
 const MOST_FIELDS: usize = 1000;
@@ -57,6 +58,16 @@ fn php_renames_names_that_are_no_variables() {
     assert_eq!(found["h"], json!("5"));
     // Two have become one.
     assert_eq!(found["i_j"], json!("7"));
+}
+
+/// `safe_names`: PHP has nothing left to change.
+#[test]
+fn php_leaves_safe_names_as_they_are() {
+    let Some(php) = start() else { return };
+    let sent = deliver(HttpHandler::builder(php.url("/")).safe_names(true), log_odd_names);
+    sent.all_taken();
+    let found = reported(&php.understood());
+    assert_same(&found, &odd_names_made_safe(&sent.dictionaries[0]));
 }
 
 /// It answers 200 to a body that it has thrown away: the record counts as delivered.

@@ -7,7 +7,7 @@ use logpost_test_support::have;
 use serde_json::{Map, Value, json};
 
 use crate::application::{Application, program};
-use crate::delivery::{as_form, assert_same, deliver, deliver_corpus};
+use crate::delivery::{as_form, assert_same, deliver, deliver_corpus, last_values, log_odd_names, odd_names_made_safe};
 
 #[test]
 fn rack_reads_every_form_but_for_names_with_brackets() {
@@ -41,6 +41,15 @@ fn rack_makes_hashes_and_lists_of_names_with_brackets() {
     assert!(sent.failures[0].contains("400"), "{:?}", sent.failures);
 }
 
+/// `safe_names`: Rack has nothing left to change.
+#[test]
+fn rack_leaves_safe_names_as_they_are() {
+    let Some(rack) = start() else { return };
+    let sent = deliver(HttpHandler::builder(rack.url("/")).safe_names(true), log_odd_names);
+    sent.all_taken();
+    assert_same(&reported(&rack.understood()), &odd_names_made_safe(&sent.dictionaries[0]));
+}
+
 fn start() -> Option<Application> {
     have("ruby", "-rrack").then(|| Application::announced(Command::new("ruby").arg(program("rack_app.rb"))))
 }
@@ -48,10 +57,4 @@ fn start() -> Option<Application> {
 fn reported(request: &Value) -> Map<String, Value> {
     let pairs = request["form"].as_array().unwrap().iter();
     pairs.map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].clone())).collect()
-}
-
-/// A form as those read it that keep the last of several values.
-pub(crate) fn last_values(form: &Map<String, Value>) -> Map<String, Value> {
-    let last = |values: &Value| values.as_array().and_then(|values| values.last().cloned()).expect("one at least");
-    form.iter().map(|(key, values)| (key.clone(), last(values))).collect()
 }
