@@ -89,6 +89,19 @@ fn listener(criterion: &mut Criterion) {
             Form.append(black_box(&dictionary), &mut body);
         });
     });
+    #[cfg(feature = "json")]
+    {
+        let lines: (&str, &dyn Encode) = ("encode, as JSON", &logpost::JsonLines);
+        for (name, encoding) in [lines, ("encode, as JSON in a form's field", &logpost::FormField("json"))] {
+            group.bench_function(name, |bencher| {
+                let mut body = Vec::new();
+                bencher.iter(|| {
+                    body.clear();
+                    encoding.append(black_box(&dictionary), &mut body);
+                });
+            });
+        }
+    }
     group.bench_function("encode, by form_urlencoded's Serializer", |bencher| {
         let pairs: Vec<_> = dictionary.iter().map(|(key, value)| (key.to_owned(), value.to_string())).collect();
         let reused = || String::with_capacity(1024);

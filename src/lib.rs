@@ -141,7 +141,7 @@
 //! |---|---|---|
 //! | the default | 10 | any server that takes a form |
 //! | [`Pipeline::workers`]`(8)` | 80 | the same; records may overtake each other |
-//! | [`FormLines`] with the default [`Batch`] | some 3,000 | the server has to split the body at newlines; a record may wait for [`Batch::linger`] |
+//! | [`FormLines`], or an encoding of JSON, with the default [`Batch`] | some 3,000 | the server has to take it: lines that are forms, or JSON; a record may wait for [`Batch::linger`] |
 //! | both | some 25,000 | |
 //!
 //! With the feature `gzip` a batch can be compressed.
@@ -203,6 +203,12 @@
 //!     .build()?;
 //! # Ok::<(), logpost::Error>(())
 //! ```
+//!
+//! An encoding makes the body of one dictionary or of many: [`Form`], the default, one record; [`FormLines`], a line a
+//! record. By the feature `json` there are `Json` (an array), `JsonLines` (NDJSON) and `FormField` (an array in a form's
+//! field), whose numbers, bools and nulls keep their type, and `presets` for Elasticsearch and OpenSearch, Grafana Loki,
+//! Splunk, Datadog, Axiom, Better Stack, ClickHouse, Vector, Fluent Bit, Fluentd and Kafka through a REST proxy. [`Encode`]
+//! is for encodings of your own.
 //!
 //! A record's time is that of the call, to the microsecond. It comes from the processor's time-stamp counter, set by
 //! the system's clock once a millisecond in each thread that logs.
@@ -304,7 +310,8 @@
 //! **3. Does the server do with it what you think?** `delivered` grows, so it has answered 2xx. Look at what it was
 //! sent: `testing::Server` (feature `testing`) shows requests and forms as they arrive, and `cargo run --example
 //! quickstart -- URL` sends known records to a server of yours. A server that reads one record where several were sent
-//! takes [`FormLines`] for a form; one that answers 200 to everything has to be asked for its own log.
+//! takes [`FormLines`] for a form; one that answers 200 to everything has to be asked for its own log, or its answer
+//! read by [`accept`](HttpHandlerBuilder::accept).
 //!
 //! Other things that puzzle:
 //! - The program takes 5 s to end: the server is down, and the last flush waits for [`Builder::flush_timeout`].
@@ -349,7 +356,10 @@
 //! | [`HttpHandlerBuilder::field`] | none | |
 //! | [`HttpHandlerBuilder::rename`], [`HttpHandlerBuilder::only`], [`HttpHandlerBuilder::without`] | the whole dictionary, by its own names | |
 //! | [`HttpHandlerBuilder::map_log_record`] | the default dictionary | [`map_log_record`] |
+//! | [`HttpHandlerBuilder::safe_names`] | false | |
+//! | `HttpHandlerBuilder::large_integers_as_text` | false | |
 //! | [`HttpHandlerBuilder::encoding`] | a record a request | [`Form`] |
+//! | [`HttpHandlerBuilder::accept`] | what the encoding says of an answer, and else its status | [`Encode::judge`] |
 //! | [`HttpHandlerBuilder::batch`] | one record, at once; where the encoding takes several, [`Batch::default`], the next three | |
 //! | [`Batch::max_records`] | 512 | [`DEFAULT_BATCH_RECORDS`] |
 //! | [`Batch::max_bytes`] | 96 KiB | [`DEFAULT_BATCH_BYTES`] |
@@ -380,6 +390,7 @@
 //! | `native-tls` | off | https, by the system's TLS library: OpenSSL on Linux, `SChannel` on Windows, Secure Transport on macOS |
 //! | `platform-verifier` | off | `HttpHandlerBuilder::platform_verifier`; with `rustls` |
 //! | `gzip` | off | `HttpHandlerBuilder::gzip_above`: large bodies are compressed |
+//! | `json` | off | JSON: `Json`, `JsonLines`, `FormField`, and `presets` for log collectors |
 //! | `testing` | off | `testing::Server`, a web server for tests |
 //!
 //! Without `rustls` or `native-tls` an https URL is an [`Error`] when the handler is built.

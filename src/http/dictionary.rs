@@ -136,8 +136,8 @@ impl HttpHandlerBuilder {
     }
 
     /// Has JSON write whole numbers beyond 2^53 as strings: for readers that take every number for a double, as
-    /// JavaScript's does, and would read another one. Defaults to false: they are numbers, with all their digits. Forms
-    /// know text only, and are the same either way.
+    /// JavaScript's does, and would read another one. Defaults to false: they are numbers, with all their digits. A float that
+    /// is such a whole number is one of them. Forms know text only, and are the same either way.
     ///
     /// ```
     /// use logpost::{HttpHandler, Json};

@@ -169,37 +169,32 @@ impl Names {
 
 /// Appends a string, escaped and in quotes.
 pub(super) fn append_string(text: &str, body: &mut Vec<u8>) {
-    infallible(serde_json::to_writer(body, text));
+    serde_json::to_writer(body, text).expect(TO_MEMORY);
 }
 
 fn append_value(value: Value<'_>, body: &mut Vec<u8>) {
     let text = value.as_str().unwrap_or_default();
-    match value.kind() {
-        ValueKind::String => append_string(text, body),
-        ValueKind::Bool => infallible(CompactFormatter.write_bool(body, text == "true")),
-        ValueKind::Number if is_finite(text) && text.len() <= LONGEST_INTEGER => {
-            infallible(CompactFormatter.write_number_str(body, text));
-        }
+    let written = match value.kind() {
+        ValueKind::String => return append_string(text, body),
+        ValueKind::Bool => CompactFormatter.write_bool(body, text == "true"),
+        ValueKind::Number if !is_finite(text) => CompactFormatter.write_null(body),
+        ValueKind::Number if text.len() <= LONGEST_INTEGER => CompactFormatter.write_number_str(body, text),
         // `Display` of a float has no exponent, but up to 327 digits, which some readers refuse.
-        ValueKind::Number if is_finite(text) => {
-            infallible(CompactFormatter.write_f64(body, text.parse().unwrap_or_default()));
-        }
-        ValueKind::Number | ValueKind::Null => infallible(CompactFormatter.write_null(body)),
-    }
+        ValueKind::Number => CompactFormatter.write_f64(body, text.parse().unwrap_or_default()),
+        ValueKind::Null => CompactFormatter.write_null(body),
+    };
+    written.expect(TO_MEMORY);
 }
 
-/// `i128::MIN` has so many characters, and every float that has more is the same without them.
+const TO_MEMORY: &str = "writing to memory does not fail";
+
+/// `i128::MIN` has so many characters: what has more is a float.
 const LONGEST_INTEGER: usize = 40;
 
 /// Whether the text of a number is not `NaN`, `inf` or `-inf`. Rust writes all others as JSON does: digits, and digits
 /// behind a point, and no exponent.
 fn is_finite(number: &str) -> bool {
     number.ends_with(|last: char| last.is_ascii_digit())
-}
-
-/// Writing to memory does not fail, and a string is what every serializer can write.
-fn infallible<E>(written: Result<(), E>) {
-    debug_assert!(written.is_ok());
 }
 
 #[cfg(test)]

@@ -160,13 +160,13 @@ fn a_function_that_panics_is_caught() {
 }
 
 /// A word for each record of the answer, in order.
-fn word_by_word(_: u16, body: &[u8]) -> Option<Result<(), EmitError>> {
+fn word_by_word(body: &[u8]) -> EmitError {
     let outcome = |word: &str| match word {
         "taken" => Ok(()),
         "busy" => Err(EmitError::transient("busy").not_arrived()),
         word => Err(EmitError::payload(word.to_owned())),
     };
-    Some(Err(EmitError::each(String::from_utf8_lossy(body).split(' ').map(outcome).collect())))
+    EmitError::each(String::from_utf8_lossy(body).split(' ').map(outcome).collect())
 }
 
 fn messages_of(request: &Request) -> Vec<String> {
@@ -188,8 +188,11 @@ fn the_rest_of_a_batch_goes_in_a_request_of_its_own() {
         Answer::with(200, &[], &words.join(" "))
     });
     let batch = Batch::default().linger(LONG);
-    let handler =
-        HttpHandler::builder(server.url()).encoding(FormLines).batch(batch).only(["msg"]).accept(word_by_word);
+    let handler = HttpHandler::builder(server.url())
+        .encoding(FormLines)
+        .batch(batch)
+        .only(["msg"])
+        .accept(|_, body| Some(Err(word_by_word(body))));
     let (logger, guard, told) = logger_of(handler);
     for message in ["a", "busy", "bad", "b"] {
         info!(logger: logger, "{message}");

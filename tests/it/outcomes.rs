@@ -278,8 +278,8 @@ fn outcomes_of_nobody_knows_whom_deliver_nothing() {
 /// All outcomes in all mixtures: each record has one, and none that was delivered is offered again.
 #[test]
 fn whatever_is_said_of_records_each_has_one_outcome() {
-    for seed in 0..50_u64 {
-        let sender = Sender::of(1 + (seed as usize % 9), same, move |record, attempt| {
+    for seed in 0..50 {
+        let sender = Sender::of(1 + (seed % 9), same, move |record, attempt| {
             // Some number that is not the same for two records or attempts.
             let text = format!("{seed} {} {attempt}", record.message());
             let hash = text.bytes().fold(14_695_981_039_346_656_037_u64, |hash, byte| {

@@ -209,6 +209,9 @@ fn record_of(preset: HttpHandlerBuilder, server: &Server, dig: fn(&[u8]) -> Json
     dig(&server.requests().last().unwrap().body)
 }
 
+/// The preset, the names of time, level and message, and where the record is in a body.
+type Case = (HttpHandlerBuilder, [&'static str; 3], fn(&[u8]) -> Json);
+
 fn first_of_array(body: &[u8]) -> Json {
     serde_json::from_slice::<Json>(body).unwrap()[0].clone()
 }
@@ -228,7 +231,6 @@ fn time_level_and_message_have_the_names_that_the_collector_looks_for() {
         let json = form_urlencoded::parse(body).next().unwrap().1.into_owned();
         serde_json::from_str::<Json>(&json).unwrap()[0].clone()
     };
-    type Case = (HttpHandlerBuilder, [&'static str; 3], fn(&[u8]) -> Json);
     let cases: [Case; 11] = [
         (presets::elasticsearch_bulk(&url, "logs"), ["@timestamp", "log.level", "message"], last_line),
         (presets::datadog(&url, "key"), ["timestamp", "status", "message"], first_of_array),
@@ -281,7 +283,7 @@ fn what_a_preset_can_not_use_is_an_error_that_names_it() {
     let url = "http://127.0.0.1:9";
     let es = || presets::elasticsearch_bulk(url, "logs");
     let loki = |labels: &[&'static str]| presets::loki(url, labels.iter().copied());
-    for (builder, setting, says) in [
+    for (builder, setting, says) in vec![
         (presets::elasticsearch_bulk(url, ""), "index", "empty"),
         (presets::splunk_hec(url, ""), "token", "empty"),
         (presets::splunk_hec(url, "hunter2 \n"), "token", "a space"),

@@ -44,6 +44,10 @@ pub(crate) const SENDERS: &[Sender] = &[
     rust("us-4", "the same, `workers(4)`", 60_000, us::form_workers),
     rust("us-100", "**logpost**, `FormLines`, 100 a request", 300_000, us::lines_100),
     rust("us-1000", "the same, 1000 a request", 500_000, us::lines_1000),
+    rust("us-json", "the same, `Json`", 500_000, us::json_1000),
+    rust("us-ndjson", "the same, `JsonLines`", 500_000, us::json_lines_1000),
+    rust("us-field", "the same, `FormField`", 500_000, us::form_field_1000),
+    Sender { path: "/loki/api/v1/push", ..rust("us-loki", "the same, `presets::loki`", 500_000, us::loki_1000) },
     rust("otlp", "opentelemetry-otlp over HTTP, 512 a request", 200_000, otlp::send),
     rust("loki", "tracing-loki (snappy)", 200_000, loki::send),
     Sender {

@@ -8,12 +8,12 @@ use crate::http::encoding::{Encode, Form, Verdict};
 use crate::http::json::JsonLines;
 use crate::http::reason;
 
-/// `ClickHouse`, by `INSERT INTO table FORMAT JSONEachRow`: each record is a row, and the fields are its columns.
+/// ClickHouse, by `INSERT INTO table FORMAT JSONEachRow`: each record is a row, and the fields are its columns.
 ///
 /// `timestamp` is a number of seconds with microseconds, as `DateTime64(6)` takes it. Fields that the table has no column for
-/// are passed by, as `ClickHouse` does unless its setting `input_format_skip_unknown_fields` says otherwise.
+/// are passed by, as ClickHouse does unless its setting `input_format_skip_unknown_fields` says otherwise.
 /// A user and a password are those of [`credentials`](HttpHandlerBuilder::credentials). An answer that has an exception of
-/// `ClickHouse`'s in it delivers nothing, whatever its status.
+/// ClickHouse's in it delivers nothing, whatever its status.
 ///
 /// It is an error of `build` if `table` is not a name, or two with a point between: letters, digits and `_`.
 ///
@@ -27,7 +27,7 @@ pub fn clickhouse(url: impl AsRef<str>, table: impl AsRef<str>) -> HttpHandlerBu
     insert(url.as_ref(), table.as_ref(), "JSONEachRow").encoding(Judged(JsonLines, judge))
 }
 
-/// `ClickHouse`, by `INSERT INTO table FORMAT Form`: one record a request. Else it is [`clickhouse`].
+/// ClickHouse, by `INSERT INTO table FORMAT Form`: one record a request. Else it is [`clickhouse`].
 ///
 /// A space is `%20` here, since `ClickHouse` takes a `+` for what it is. It takes no form with a key that comes twice
 /// (see [`safe_names`](HttpHandlerBuilder::safe_names)), and what is absent is the text `None`.
@@ -72,7 +72,7 @@ fn insert(url: &str, table: &str, format: &str) -> HttpHandlerBuilder {
 }
 
 /// Codes of exceptions that are about the rows: what can't be parsed, and what a column or a constraint does not take.
-/// From `ClickHouse`'s `src/Common/ErrorCodes.cpp`.
+/// From ClickHouse's `src/Common/ErrorCodes.cpp`.
 const OF_ROWS: [u32; 22] =
     [6, 25, 26, 27, 32, 33, 38, 41, 53, 69, 72, 117, 130, 131, 195, 321, 349, 376, 441, 469, 675, 691];
 /// Those that somebody has to mend: columns, types, tables, databases, syntax, settings, users.

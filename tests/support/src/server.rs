@@ -54,9 +54,13 @@ impl Plan {
             | Self::Trickle(answer, _)
             | Self::TrickleBody(answer, _) => answer.read_status(),
             Self::SlowRead(..) => Some(200),
-            // It has become an answer before anybody asks.
-            Self::Read(_) => None,
-            Self::ResetInBody | Self::ResetAfterBody | Self::CloseAfterBody | Self::Stall | Self::NeverRead => None,
+            // `Read` has become an answer before anybody asks.
+            Self::Read(_)
+            | Self::ResetInBody
+            | Self::ResetAfterBody
+            | Self::CloseAfterBody
+            | Self::Stall
+            | Self::NeverRead => None,
         }
     }
 }

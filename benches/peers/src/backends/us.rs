@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logpost::{Guard, HttpHandler, HttpHandlerBuilder, Pipeline};
+use logpost::{Encode, FormLines, Guard, HttpHandler, HttpHandlerBuilder, Pipeline};
 
 use super::{CAPACITY, Call, Running, Setup};
 
@@ -15,13 +15,13 @@ pub(super) fn form(setup: &Setup) -> Running {
 
 pub(super) fn lines(setup: &Setup) -> Running {
     // Room for all that the four threads log: no call waits for the memory of a queue that grows.
-    running(install(pipeline(batched(&setup.url, 1000), CAPACITY).preallocate(65_536)))
+    running(install(pipeline(batched(&setup.url, FormLines, 1000), CAPACITY).preallocate(65_536)))
 }
 
-/// One line a record, up to `records` of them a request.
-pub(crate) fn batched(url: &str, records: usize) -> HttpHandlerBuilder {
+/// Up to `records` records a request.
+pub(crate) fn batched(url: &str, encoding: impl Encode, records: usize) -> HttpHandlerBuilder {
     let batch = logpost::Batch::default().max_records(records).max_bytes(1 << 20).linger(Duration::from_millis(10));
-    HttpHandler::builder(url).encoding(logpost::FormLines).batch(batch)
+    HttpHandler::builder(url).encoding(encoding).batch(batch)
 }
 
 pub(crate) fn pipeline(handler: HttpHandlerBuilder, capacity: usize) -> Pipeline {
