@@ -7,7 +7,9 @@ use logpost_test_support::have;
 use serde_json::{Map, Value, json};
 
 use crate::application::{Application, program};
-use crate::delivery::{as_form, assert_same, deliver, deliver_corpus, last_values, log_odd_names, odd_names_made_safe};
+use crate::delivery::{
+    as_form, assert_same, deliver, deliver_as_it_is, deliver_corpus, last_values, log_odd_names, odd_names_made_safe,
+};
 
 #[test]
 fn rack_reads_every_form_but_for_names_with_brackets() {
@@ -39,6 +41,25 @@ fn rack_makes_hashes_and_lists_of_names_with_brackets() {
     assert_eq!(found["d.e"], json!("3"));
     assert_eq!(found["x"], json!("5"));
     assert!(sent.failures[0].contains("400"), "{:?}", sent.failures);
+}
+
+/// 4,096 fields, and 4 MiB.
+#[test]
+fn rack_refuses_what_is_above_its_limits() {
+    let Some(rack) = start() else { return };
+    let handler = (0..4096).fold(HttpHandler::builder(rack.url("/")), |handler, number| {
+        handler.field(&format!("f{number}"), &number.to_string())
+    });
+    let sent = deliver_as_it_is(handler, |logger| log::info!(logger: logger, "x"));
+    assert_eq!((sent.stats.delivered, sent.stats.rejected), (0, 1), "{:?}", sent.failures);
+    assert!(sent.failures[0].contains("exceeds limit (4096)"), "{:?}", sent.failures);
+    let sent = deliver(HttpHandler::builder(rack.url("/")), |logger| {
+        log::info!(logger: logger, "{}", "x".repeat(4 * 1024 * 1024));
+        log::info!(logger: logger, "short");
+    });
+    assert_eq!((sent.stats.delivered, sent.stats.rejected), (1, 1), "{:?}", sent.failures);
+    assert!(sent.failures[0].contains("exceeds limit (4194304)"), "{:?}", sent.failures);
+    assert_eq!(reported(&rack.understood())["msg"], "short");
 }
 
 /// `safe_names`: Rack has nothing left to change.
