@@ -478,3 +478,8 @@ pub fn init(url: impl Into<String>) -> Result<Guard, Error> {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So do those of docs/servers.md.
+#[cfg(all(doctest, feature = "json", feature = "rustls"))]
+#[doc = include_str!("../docs/servers.md")]
+struct Servers;

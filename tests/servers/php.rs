@@ -1,4 +1,4 @@
-//! PHP, by its built-in server, with the settings that it has without a `php.ini`.
+//! PHP, by its built-in server, with the settings that it has by itself.
 
 use std::process::Command;
 
@@ -86,6 +86,20 @@ fn php_throws_away_what_is_above_its_limit() {
     assert_eq!(reported(&php.understood())["msg"], "short");
 }
 
+/// The two lines that docs/servers.md advises.
+#[test]
+fn php_can_be_told_to_refuse_what_it_has_not_read() {
+    let Some(php) = start() else { return };
+    let handler = HttpHandler::builder(php.url("/strict"));
+    let sent = deliver_corpus(handler);
+    let taken = sent.taken("413", |fields| fields.len() > MOST_FIELDS);
+    assert_eq!(taken.len(), sent.dictionaries.len() - 1);
+    let sent = deliver(HttpHandler::builder(php.url("/strict")), |logger| {
+        log::info!(logger: logger, "{}", "x".repeat(LARGEST_BODY));
+    });
+    sent.taken("413", |_| true);
+}
+
 fn start() -> Option<Application> {
     if !have("php", "--version") {
         return None;
@@ -93,7 +107,8 @@ fn start() -> Option<Application> {
     let port = Port::reserve_for_program();
     let address = port.address();
     let mut command = Command::new("php");
-    command.arg("-n").arg("-S").arg(address.to_string()).arg(program("form.php"));
+    // As in `php.ini-production`: or else a warning is the beginning of the answer, and 200 its status.
+    command.arg("-n").args(["-d", "display_errors=0"]).arg("-S").arg(address.to_string()).arg(program("form.php"));
     let mut php = Program::start(&mut command);
     php.wait_for(address);
     Some(Application::at(php, address.to_string()))
