@@ -298,6 +298,7 @@ impl fmt::Debug for HttpHandlerBuilder {
         shown
             .field("method", &self.method)
             .field("fields", &self.mapping.static_fields.keys())
+            .field("safe_names", &self.mapping.safe_names)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("proxy", &self.proxy);

@@ -301,4 +301,38 @@ mod tests {
         let without = keys(builder().without(CORE_KEYS).without(["password"]));
         assert_eq!(without, "extra_msg=mine order=7 text=t");
     }
+
+    #[test]
+    fn safe_names_are_told_apart_from_all_others() {
+        let pairs: &[_] =
+            &[("user.id", "1"), ("user id", "2"), ("log-level", "3"), ("exc-info", "4"), ("msg", "5"), ("9", "6")];
+        let record = log::Record::builder().args(format_args!("m")).key_values(&pairs).build();
+        let builder = HttpHandler::builder("http://127.0.0.1:1/").only([
+            "msg",
+            "user.id",
+            "user id",
+            "log-level",
+            "exc-info",
+            "9",
+        ]);
+        let builder = builder.rename("msg", "log_level").field("user_id", "0").field("user-id", "00").safe_names(true);
+        let mut mapping = builder.mapping;
+        mapping.validate().unwrap();
+        let mut fields = Fields::new();
+        mapping.map(&LogRecord::from(&record), &mut fields);
+        let sent: Vec<_> = fields.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            sent.join(" "),
+            "log_level=m user_id=0 user_id_2=00 user_id_3=1 user_id_4=2 log_level_2=3 extra_exc_info=4 extra_msg=5 _9=6"
+        );
+    }
+
+    #[test]
+    fn names_that_are_not_safe_are_an_error_where_they_were_to_be() {
+        let builder = HttpHandler::builder("http://127.0.0.1:1/").rename("msg", "log.message");
+        let error = builder.clone().safe_names(true).build().unwrap_err();
+        assert_eq!(error.setting(), Some("rename"));
+        assert_eq!(error.to_string(), r#"rename: "log.message" is no safe name, but `safe_names` is set"#);
+        builder.build().unwrap();
+    }
 }

@@ -200,6 +200,7 @@ fn the_defaults_are_in_force() {
         ("Batch::linger", &batch, format!("linger: {DEFAULT_LINGER:?}"), ""),
         ("HttpHandlerBuilder::method", &http, "method: Post".to_owned(), "Post"),
         ("HttpHandlerBuilder::field", &http, "fields: []".to_owned(), "none"),
+        ("HttpHandlerBuilder::safe_names", &http, "safe_names: false".to_owned(), "false"),
         ("HttpHandlerBuilder::timeout", &http, format!(" timeout: {DEFAULT_TIMEOUT:?}"), ""),
         ("HttpHandlerBuilder::connect_timeout", &http, format!("connect_timeout: {DEFAULT_CONNECT_TIMEOUT:?}"), ""),
         ("HttpHandlerBuilder::proxy", &http, "proxy: Environment".to_owned(), "what the environment says"),

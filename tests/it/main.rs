@@ -11,6 +11,8 @@ mod forwarding;
 mod heads;
 mod house;
 mod interop;
+#[cfg(feature = "json")]
+mod json;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod mutual_tls;
 mod outcomes;
