@@ -90,9 +90,9 @@ pub(crate) fn last_values(form: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// That a time is a record's, by a clock that was read twice.
-pub(crate) fn assert_about_same_time(found: &Option<Value>, fields: &Fields) {
+pub(crate) fn assert_about_same_time(found: Option<&Value>, fields: &Fields) {
     let expected: f64 = fields.get("created").expect("in every record").to_string().parse().expect("a number");
-    let found = found.as_ref().and_then(Value::as_f64).expect("a number");
+    let found = found.and_then(Value::as_f64).expect("a number");
     assert!((found - expected).abs() < 1.0, "{found} is not {expected}");
 }
 
