@@ -24,7 +24,7 @@ impl Application {
 
     /// One of Node's, with the packages of `package.json`; none where they are not installed.
     pub(crate) fn node(script: &str) -> Option<Self> {
-        let modules = installed().join("node_modules");
+        let modules = installed().join("node/node_modules");
         let express = have_file([modules.join("express")]).is_some() && have("node", "--version");
         express.then(|| Self::announced(Command::new("node").env("NODE_PATH", modules).arg(program(script))))
     }
