@@ -254,8 +254,8 @@ impl EmitError {
     ///
     /// Those that are `Ok` are delivered and not offered again. Those that are refused ([`ErrorClass::Payload`]) are
     /// rejected, each with its own error. The others are offered again, in order, after the backoff; with
-    /// [`Delivery::AtMostOnce`](crate::Delivery) only those that [cannot have arrived](Self::not_arrived). Where there are
-    /// not as many outcomes as there were records, nobody knows whose they are, and all are offered again.
+    /// [`Delivery::AtMostOnce`](crate::Delivery) only those that [cannot have arrived](Self::not_arrived). Where there
+    /// are not as many outcomes as there were records, nobody knows whose they are, and all are offered again.
     ///
     /// ```
     /// use logpost::EmitError;
@@ -318,7 +318,13 @@ impl EmitError {
         self
     }
 
-    /// The same error, where what it says of each record is about some of several: of `all`, `before` were delivered first.
+    /// Whether it says of each of so many records that it is delivered.
+    pub(crate) fn delivers_all(&self, records: usize) -> bool {
+        self.outcomes.len() == records && self.outcomes.iter().all(Result::is_ok)
+    }
+
+    /// The same error, where what it says of each record is about some of several: of `all`, `before` were delivered
+    /// first.
     pub(crate) fn among(mut self, before: usize, all: usize) -> Self {
         if !self.outcomes.is_empty() {
             let mut outcomes: Vec<_> = std::iter::repeat_with(|| Ok(())).take(before).collect();
@@ -330,13 +336,22 @@ impl EmitError {
         self
     }
 
-    /// What became of each record, where the destination has said so.
+    /// What became of each record, where the destination has said so. What it has said of all holds for each.
     pub(crate) fn into_outcomes(self) -> Result<Vec<Result<(), EmitError>>, Self> {
-        if self.outcomes.is_empty() { Err(self) } else { Ok(self.outcomes) }
+        if self.outcomes.is_empty() {
+            return Err(self);
+        }
+        let (delay, not_arrived) = (self.retry_after, self.not_arrived);
+        let inherit = |mut error: Self| {
+            error.retry_after = error.retry_after.or(delay);
+            error.not_arrived |= not_arrived;
+            error
+        };
+        Ok(self.outcomes.into_iter().map(|outcome| outcome.map_err(inherit)).collect())
     }
 
-    /// What kind of failure it is; where [each](Self::each) record has an outcome of its own, that of the first one that is
-    /// offered again, or else of the first that failed.
+    /// What kind of failure it is; where [each](Self::each) record has an outcome of its own, that of the first one
+    /// that is offered again, or else of the first that failed.
     pub fn class(&self) -> ErrorClass {
         self.class
     }

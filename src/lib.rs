@@ -100,7 +100,10 @@
 //!   abandoned.
 //! - Each POST has the header `Idempotency-Key: <instance>-<number>`: the same at every attempt at the same records,
 //!   different for any others. The instance is random, one for each worker. A server that remembers the keys it has
-//!   taken recognises what comes twice. A batch that was halved has new keys.
+//!   taken recognises what comes twice. A batch that was halved, or of which some records were taken, has new keys.
+//! - A 200 may be a refusal: an encoding, or [`accept`](HttpHandlerBuilder::accept), reads the answer's body where that
+//! decides. Where it says of each record what became of it ([`EmitError::each`]), those that are delivered are not sent
+//! again, those that are refused are rejected, each with the server's reason, and the others are offered again.
 //!
 //! # Flush and stop
 //!
@@ -205,10 +208,10 @@
 //! ```
 //!
 //! An encoding makes the body of one dictionary or of many: [`Form`], the default, one record; [`FormLines`], a line a
-//! record. By the feature `json` there are `Json` (an array), `JsonLines` (NDJSON) and `FormField` (an array in a form's
-//! field), whose numbers, bools and nulls keep their type, and `presets` for Elasticsearch and OpenSearch, Grafana Loki,
-//! Splunk, Datadog, Axiom, Better Stack, ClickHouse, Vector, Fluent Bit, Fluentd and Kafka through a REST proxy. [`Encode`]
-//! is for encodings of your own.
+//! record. By the feature `json` there are `Json` (an array), `JsonLines` (NDJSON) and `FormField` (an array in a
+//! form's field), whose numbers, bools and nulls keep their type, and `presets` for Elasticsearch and OpenSearch,
+//! Grafana Loki, Splunk, Datadog, Axiom, Better Stack, ClickHouse, Vector, Fluent Bit, Fluentd and Kafka through a REST
+//! proxy. [`Encode`] is for encodings of your own.
 //!
 //! A record's time is that of the call, to the microsecond. It comes from the processor's time-stamp counter, set by
 //! the system's clock once a millisecond in each thread that logs.

@@ -115,6 +115,13 @@ impl Fields {
         self.iter().map(|(key, _)| key).collect()
     }
 
+    /// Whether the key, and whether the value of the field at this place is known to be plain.
+    #[cfg(feature = "json")]
+    pub(crate) fn is_plain(&self, place: usize) -> (bool, bool) {
+        let form = self.entries[place].form;
+        (form != Form::Unknown, form == Form::Plain)
+    }
+
     /// The text, and where in it the fields are: for the encoding that it is almost in.
     pub(crate) fn layout(&self) -> (&str, &[Entry]) {
         (&self.text, &self.entries)

@@ -7,17 +7,17 @@ use super::encoding::{Judge, Verdict};
 use crate::handler::EmitError;
 
 impl HttpHandlerBuilder {
-    /// Has `accept` read every answer of the server, its status and its body, and say what became of the records. Defaults
-    /// to what the [encoding](crate::Encode::judge) says, and where that says nothing, to the status.
+    /// Has `accept` read every answer of the server, its status and its body, and say what became of the records.
+    /// Defaults to what the [encoding](crate::Encode::judge) says, and where that says nothing, to the status.
     ///
     /// - `Some(Ok(()))`: they are delivered.
     /// - `Some(Err(error))`: what the [class](crate::ErrorClass) of the error says; by
     ///   [`EmitError::each`] of each record by itself. A `Retry-After` of the answer is added to it.
     /// - `None`: what the answer means by default.
     ///
-    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB, breaks off or does not end within the
-    /// request's time-out, an answer of 2xx is taken as [transient](crate::ErrorClass::Transient), since nobody knows what
-    /// it says, and any other as its status has it.
+    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB and four times the request, breaks
+    /// off or does not end within the request's time-out, an answer of 2xx is taken as
+    /// [transient](crate::ErrorClass::Transient), since nobody knows what it says, and any other as its status has it.
     ///
     /// ```
     /// use logpost::{EmitError, HttpHandler};

@@ -206,6 +206,9 @@ impl HttpHandlerBuilder {
             self.batch.unwrap_or(if self.encoding.max_records() == 1 { Batch::single() } else { Batch::default() });
         batch.validate()?;
         self.mapping.validate()?;
+        if let Some(problem) = self.encoding.problem() {
+            return Err(Error::invalid("encoding", problem));
+        }
         if self.method == Method::Get && self.encoding.max_records() != 1 {
             return Err(Error::invalid("encoding", "a GET can hold one form only"));
         }

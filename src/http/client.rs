@@ -21,8 +21,10 @@ use crate::handler::{Cancel, EmitError};
 
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
-/// How much of it is read where it says what became of the records.
+/// How much of it is read where it says what became of the records: so much, and for each byte that was sent some more.
+/// A batch whose answer is always too long would be sent again and again.
 const MAX_JUDGED: usize = 1024 * 1024;
+const MAX_JUDGED_PER_BYTE: usize = 4;
 /// For how long it is read: a connection can be made anew in less.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
 
@@ -168,13 +170,16 @@ impl Client {
         let (parts, mut body) = answer.into_parts();
         let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
-        let text = self.read(&mut body);
+        let text = self.read(&mut body, call.body.map_or(0, <[u8]>::len));
         let token = self.token.as_ref().and_then(TokenSource::current);
-        let secrets = Secrets::of(call.uri, call.headers.values().chain(token));
+        let secrets = || Secrets::of(call.uri, call.headers.values().chain(token));
         let result = match self.verdict(status, &text) {
-            Some(verdict) => verdict.map_err(|error| error.retold(&|words| secrets.hide(words.to_owned()))),
+            Some(verdict) => verdict.map_err(|error| {
+                let secrets = secrets();
+                error.retold(&|words| secrets.hide(words.to_owned()))
+            }),
             None => classes::of_status(status.as_u16()).map_err(|class| {
-                let reason = Reason::of(&text.bytes, &secrets);
+                let reason = Reason::of(&text.bytes, &secrets());
                 let error = EmitError::new(class, format!("the server answered {status}{reason}"));
                 if classes::is_refusal(status.as_u16()) { error.not_arrived() } else { error }
             }),
@@ -206,13 +211,16 @@ impl Client {
         }
     }
 
-    /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer, unless
-    /// somebody has to read it.
-    fn read(&mut self, body: &mut Body) -> Text {
-        let is_judged = !self.judges.is_empty();
-        // Who has to know what it says waits for it as long as for its head.
-        let (limit, kept, patience) =
-            if is_judged { (MAX_JUDGED, MAX_JUDGED, Duration::MAX) } else { (MAX_BODY, Reason::MAX_BYTES, MAX_DRAIN) };
+    /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer,
+    /// unless somebody has to read it.
+    fn read(&mut self, body: &mut Body, sent: usize) -> Text {
+        let (limit, kept, patience) = if self.judges.is_empty() {
+            (MAX_BODY, Reason::MAX_BYTES, MAX_DRAIN)
+        } else {
+            let limit = sent.saturating_mul(MAX_JUDGED_PER_BYTE).saturating_add(MAX_JUDGED);
+            // Who has to know what it says waits for it as long as for its head.
+            (limit, limit, Duration::MAX)
+        };
         let mut reader = body.as_reader();
         let mut text = Text { bytes: Vec::new(), is_whole: false };
         let (mut read, began) = (0, Instant::now());

@@ -110,15 +110,15 @@ impl HttpHandlerBuilder {
 
 /// Names and values that servers read alike.
 impl HttpHandlerBuilder {
-    /// Reduces the names of all fields to letters, digits and `_`, with no digit at the beginning: for PHP, which renames
-    /// what has a dot or a space and drops what has a bracket out of place, and for Rack, which makes a tree of brackets. Defaults to
-    /// false.
+    /// Reduces the names of all fields to letters, digits and `_`, with no digit at the beginning: for PHP, which
+    /// renames what has a dot or a space and drops what has a bracket out of place, and for Rack, which makes a tree of
+    /// brackets. Defaults to false.
     ///
     /// Each other character becomes a `_`. A name that is taken already, by a field of the dictionary, one of
-    /// [`field`](Self::field) or another key-value, gets a number behind it, from 2: `user_id`, `user_id_2`. So does a key
-    /// that is given twice. One that would become the name of a field of the default dictionary, sent or not, goes out as
-    /// `extra_<name>`. The keys of [`rename`](Self::rename) and the like are those before. A new name of `rename` that is not
-    /// safe is an error of [`build`](Self::build).
+    /// [`field`](Self::field) or another key-value, gets a number behind it, from 2: `user_id`, `user_id_2`. So does a
+    /// key that is given twice. One that would become the name of a field of the default dictionary, sent or not, goes
+    /// out as `extra_<name>`. The keys of [`rename`](Self::rename) and the like are those before. A new name of
+    /// `rename` that is not safe is an error of [`build`](Self::build).
     ///
     /// ```
     /// use logpost::HttpHandler;
@@ -136,8 +136,8 @@ impl HttpHandlerBuilder {
     }
 
     /// Has JSON write whole numbers beyond 2^53 as strings: for readers that take every number for a double, as
-    /// JavaScript's does, and would read another one. Defaults to false: they are numbers, with all their digits. A float that
-    /// is such a whole number is one of them. Forms know text only, and are the same either way.
+    /// JavaScript's does, and would read another one. Defaults to false: they are numbers, with all their digits. A
+    /// float that is such a whole number is one of them. Forms know text only, and are the same either way.
     ///
     /// ```
     /// use logpost::{HttpHandler, Json};

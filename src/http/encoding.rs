@@ -6,12 +6,12 @@ use crate::handler::EmitError;
 
 /// How the dictionaries of some records become the body of one request, and what the server's answer to it means.
 ///
-/// [`Form`] is the default; [`FormLines`] takes many records at once, and so do `Json`, `JsonLines` and `FormField`, with
-/// the feature `json`.
+/// [`Form`] is the default; [`FormLines`] takes many records at once, and so do `Json`, `JsonLines` and `FormField`,
+/// with the feature `json`.
 ///
 /// A body is begun empty, gets each record in turn, and is then finished. It is made once for all attempts at the same
-/// records. [`Batch::max_bytes`](crate::Batch::max_bytes) holds for the finished body: where it is too long, the body is
-/// made anew with fewer records.
+/// records. [`Batch::max_bytes`](crate::Batch::max_bytes) holds for the finished body: where it is too long, the body
+/// is made anew with fewer records.
 ///
 /// ```
 /// use logpost::{Encode, Fields, HttpHandler};
@@ -53,6 +53,12 @@ pub trait Encode: Send + Sync + 'static {
     /// Defaults to nothing.
     fn finish(&self, body: &mut Vec<u8>) {
         let _ = body;
+    }
+
+    /// What is wrong with how it is set, for an error of [`build`](crate::HttpHandlerBuilder::build). Defaults to
+    /// nothing.
+    fn problem(&self) -> Option<String> {
+        None
     }
 
     /// What reads the server's answers, where their status alone does not say what became of the records. Defaults to

@@ -81,7 +81,7 @@ impl Encode for JsonLines {
 }
 
 /// Many records in a form whose one field holds them as a JSON array: `application/x-www-form-urlencoded`. The array is
-/// that of [`Json`].
+/// that of [`Json`]. A field without a name is an error of `build`.
 ///
 /// ```
 /// use logpost::{Encode, Fields, FormField};
@@ -119,6 +119,10 @@ impl Encode for FormField {
     fn finish(&self, body: &mut Vec<u8>) {
         body.extend_from_slice(b"%5D");
     }
+
+    fn problem(&self) -> Option<String> {
+        self.0.is_empty().then(|| "the form's field has no name".to_owned())
+    }
 }
 
 /// Appends a dictionary as an object.
@@ -136,15 +140,16 @@ pub(super) fn append_object_but(fields: &Fields, without: impl Fn(&str) -> bool,
             continue;
         }
         body.push(if body.len() == before { b'{' } else { b',' });
+        let (is_plain_key, is_plain_value) = fields.is_plain(place);
         if !names.is_certainly_new(key) && fields.is_again(place) {
             let name = free_name(key, |name| again.iter().any(|found| found == name) || fields.get(name).is_some());
             append_string(&name, body);
             again.push(name);
         } else {
-            append_string(key, body);
+            append_text(key, is_plain_key, body);
         }
         body.push(b':');
-        append_value(value, body);
+        append_value(value, is_plain_value, body);
     }
     if body.len() == before {
         body.push(b'{');
@@ -172,10 +177,20 @@ pub(super) fn append_string(text: &str, body: &mut Vec<u8>) {
     serde_json::to_writer(body, text).expect(TO_MEMORY);
 }
 
-fn append_value(value: Value<'_>, body: &mut Vec<u8>) {
+/// The same, at once where nothing in it has to be escaped.
+fn append_text(text: &str, is_plain: bool, body: &mut Vec<u8>) {
+    if !is_plain {
+        return append_string(text, body);
+    }
+    body.push(b'"');
+    body.extend_from_slice(text.as_bytes());
+    body.push(b'"');
+}
+
+fn append_value(value: Value<'_>, is_plain: bool, body: &mut Vec<u8>) {
     let text = value.as_str().unwrap_or_default();
     let written = match value.kind() {
-        ValueKind::String => return append_string(text, body),
+        ValueKind::String => return append_text(text, is_plain, body),
         ValueKind::Bool => CompactFormatter.write_bool(body, text == "true"),
         ValueKind::Number if !is_finite(text) => CompactFormatter.write_null(body),
         ValueKind::Number if text.len() <= LONGEST_INTEGER => CompactFormatter.write_number_str(body, text),

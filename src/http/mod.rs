@@ -168,9 +168,12 @@ impl Handler for HttpHandler {
         // A listener offers no more than a request can hold; who calls this directly may.
         let mut before = 0;
         for part in records.chunks(self.batch.records()) {
-            let sent = self.send(part).map_err(|error| error.at(&self.endpoint));
-            sent.map_err(|error| error.among(before, records.len()))?;
-            before += part.len();
+            match self.send(part) {
+                Err(error) if !error.delivers_all(part.len()) => {
+                    return Err(error.at(&self.endpoint).among(before, records.len()));
+                }
+                _ => before += part.len(),
+            }
         }
         Ok(())
     }
@@ -278,6 +281,15 @@ mod tests {
         assert_eq!(handler.portion(&[record(&"x".repeat(100))]), 1, "one record is sent, whatever its size");
         handler.body.prepare(&short[..2]);
         assert_eq!(handler.body.bytes(), b"msg=0123456\nmsg=0123456\n");
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn an_encoding_that_is_set_wrong_is_an_error() {
+        let nameless = builder().encoding(FormField(""));
+        assert_eq!(problem(nameless), ("encoding", "encoding: the form's field has no name".to_owned()));
+        assert_eq!(problem(builder().encoding(Json).method(Method::Get)).0, "encoding");
+        builder().encoding(FormField("json")).build().unwrap();
     }
 
     /// What ends a body counts, and the body is whole whatever it holds.

@@ -1,6 +1,5 @@
 //! Behaviour, against a web server of our own and against Python.
 
-mod accept;
 mod batches;
 mod bounds;
 mod corpus;

@@ -72,8 +72,8 @@ fn elasticsearch_bulk() {
     assert!(body.ends_with('\n'), "the last line must end, or Elasticsearch takes nothing");
 }
 
-/// <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>. The line is JSON, where the example's is a
-/// word.
+/// <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>. The line is JSON, where the example's
+/// is a word.
 #[test]
 fn loki() {
     let preset = |url: &str| presets::loki(url, ["foo"]);
@@ -129,7 +129,8 @@ fn datadog() {
     assert_eq!(json_of(&request), serde_json::from_str::<Json>(expected).unwrap());
 }
 
-/// <https://axiom.co/docs/restapi/endpoints/ingestToDataset>, and <https://axiom.co/docs/restapi/introduction> for an event.
+/// <https://axiom.co/docs/restapi/endpoints/ingestToDataset>, and <https://axiom.co/docs/restapi/introduction> for an
+/// event.
 #[test]
 fn axiom() {
     let preset = |url: &str| presets::axiom(url, "my-dataset", "xaat-0123");
@@ -220,8 +221,8 @@ fn last_line(body: &[u8]) -> Json {
     serde_json::from_str(std::str::from_utf8(body).unwrap().lines().last().unwrap()).unwrap()
 }
 
-/// Time, level and message have the names that the collector shows, the time is the record's, and key-values that have one of
-/// these names are called otherwise.
+/// Time, level and message have the names that the collector shows, the time is the record's, and key-values that have
+/// one of these names are called otherwise.
 #[test]
 fn time_level_and_message_have_the_names_that_the_collector_looks_for() {
     let all_is_well = r#"{"errors":false,"items":[],"code":0,"failed":0,"offsets":[{"offset":1}]}"#;

@@ -3,7 +3,13 @@
 use serde_json::Value;
 
 use crate::handler::{EmitError, ErrorClass};
+use crate::http::encoding::Verdict;
 use crate::http::reason;
+
+/// What `judge` makes of an answer of 200. Any other means what its status says.
+pub(super) fn judge_200(status: u16, body: &[u8], judge: impl FnOnce(&Value) -> Result<(), EmitError>) -> Verdict {
+    (status == 200).then(|| judge(&parse(body)?))
+}
 
 /// An answer that is JSON. One that is not is not the collector's: something between has taken the request.
 pub(super) fn parse(body: &[u8]) -> Result<Value, EmitError> {

@@ -1,6 +1,6 @@
 //! Collectors that take an array, or lines, of JSON as it is.
 
-use super::answers::{error, parse};
+use super::answers::{error, judge_200};
 use super::{Judged, Names, USUAL, escaped, rfc3339};
 use crate::handler::ErrorClass;
 use crate::http::builder::HttpHandlerBuilder;
@@ -62,24 +62,18 @@ pub fn axiom(url: impl AsRef<str>, dataset: impl AsRef<str>, token: impl AsRef<s
 
 /// Of `{"ingested":2,"failed":0,"failures":[]}`.
 fn judge_axiom(status: u16, body: &[u8]) -> Verdict {
-    if status != 200 {
-        return None;
-    }
-    match parse(body) {
-        Ok(answer) if answer["failed"] == 0 => Some(Ok(())),
-        Ok(answer) if answer["failed"].is_u64() => {
-            let reason = answer["failures"][0]["error"].as_str().unwrap_or("no reason").to_owned();
-            Some(Err(error(ErrorClass::Payload, &format!("{} failed: {reason}", answer["failed"]))))
+    judge_200(status, body, |answer| match answer["failed"].as_u64() {
+        Some(0) => Ok(()),
+        Some(failed) => {
+            let reason = answer["failures"][0]["error"].as_str().unwrap_or("no reason");
+            Err(error(ErrorClass::Payload, &format!("{failed} failed: {reason}")))
         }
-        Ok(answer) => {
-            Some(Err(error(ErrorClass::Transient, &format!("the answer does not say what failed: {answer}"))))
-        }
-        Err(error) => Some(Err(error)),
-    }
+        None => Err(error(ErrorClass::Transient, &format!("the answer does not say what failed: {answer}"))),
+    })
 }
 
-/// Better Stack's [logs], also known as Logtail. The URL is the source's ingesting host, `https://` and what Better Stack
-/// shows for it.
+/// Better Stack's [logs], also known as Logtail. The URL is the source's ingesting host, `https://` and what Better
+/// Stack shows for it.
 ///
 /// It is an error of `build` if `source_token` is empty.
 ///
@@ -135,7 +129,8 @@ pub fn fluent_bit(url: impl AsRef<str>, tag: impl AsRef<str>) -> HttpHandlerBuil
     array(url.as_ref(), &format!("/{}", escaped(tag)), USUAL).demand_name("tag", tag).encoding(Json)
 }
 
-/// Fluentd's input [`http`], in a form's field `json`, as every version of it takes it. `tag` is what Fluentd routes by.
+/// Fluentd's input [`http`], in a form's field `json`, as every version of it takes it. `tag` is what Fluentd routes
+/// by.
 ///
 /// It is an error of `build` if `tag` is empty.
 ///

@@ -10,10 +10,10 @@ use crate::http::reason;
 
 /// ClickHouse, by `INSERT INTO table FORMAT JSONEachRow`: each record is a row, and the fields are its columns.
 ///
-/// `timestamp` is a number of seconds with microseconds, as `DateTime64(6)` takes it. Fields that the table has no column for
-/// are passed by, as ClickHouse does unless its setting `input_format_skip_unknown_fields` says otherwise.
-/// A user and a password are those of [`credentials`](HttpHandlerBuilder::credentials). An answer that has an exception of
-/// ClickHouse's in it delivers nothing, whatever its status.
+/// `timestamp` is a number of seconds with microseconds, as `DateTime64(6)` takes it. Fields that the table has no
+/// column for are passed by, as ClickHouse does unless its setting `input_format_skip_unknown_fields` says otherwise. A
+/// user and a password are those of [`credentials`](HttpHandlerBuilder::credentials). An answer that has an exception
+/// of ClickHouse's in it delivers nothing, whatever its status.
 ///
 /// It is an error of `build` if `table` is not a name, or two with a point between: letters, digits and `_`.
 ///

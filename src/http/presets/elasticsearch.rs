@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answers::{error, parse};
+use super::answers::{error, judge_200};
 use super::{Names, escaped, rfc3339};
 use crate::fields::Fields;
 use crate::handler::{EmitError, ErrorClass};
@@ -16,12 +16,13 @@ const NAMES: Names =
 
 /// Elasticsearch and OpenSearch, by [`_bulk`]: documents are created in `index`, which may be a data stream.
 ///
-/// Names are those of the Elastic Common Schema: `@timestamp`, `message`, `log.level`, `log.logger`; the other fields have
-/// the names of the default dictionary.
+/// Names are those of the Elastic Common Schema: `@timestamp`, `message`, `log.level`, `log.logger`; the other fields
+/// have the names of the default dictionary.
 ///
 /// The answer says of each document what became of it: those that are refused, as by a mapping, are rejected with the
-/// server's reason, those that met a server too busy are sent again, and the others are delivered. One whose `_id` is there
-/// already, 409, has been delivered. An index that must not be written is an [endpoint's](crate::ErrorClass::Endpoint) error.
+/// server's reason, those that met a server too busy are sent again, and the others are delivered. One whose `_id` is
+/// there already, 409, has been delivered. An index that must not be written is an
+/// [endpoint's](crate::ErrorClass::Endpoint) error.
 ///
 /// It is an error of `build` if `index` is empty.
 ///
@@ -62,18 +63,11 @@ impl Encode for Bulk {
 }
 
 fn judge(status: u16, body: &[u8]) -> Verdict {
-    if status != 200 {
-        return None;
-    }
-    let answer = match parse(body) {
-        Ok(answer) => answer,
-        Err(error) => return Some(Err(error)),
-    };
-    match (&answer["errors"], answer["items"].as_array()) {
-        (Value::Bool(false), _) => Some(Ok(())),
-        (Value::Bool(true), Some(items)) => Some(Err(EmitError::each(items.iter().map(outcome).collect()))),
-        _ => Some(Err(error(ErrorClass::Transient, &format!("the answer has neither errors nor items: {answer}")))),
-    }
+    judge_200(status, body, |answer| match (&answer["errors"], answer["items"].as_array()) {
+        (Value::Bool(false), _) => Ok(()),
+        (Value::Bool(true), Some(items)) => Err(EmitError::each(items.iter().map(outcome).collect())),
+        _ => Err(error(ErrorClass::Transient, &format!("the answer has neither errors nor items: {answer}"))),
+    })
 }
 
 /// Of `{"create":{"status":400,"error":{"type":"...","reason":"..."}}}`.

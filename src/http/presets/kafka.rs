@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answers::{error, parse};
+use super::answers::{error, judge_200};
 use super::{USUAL, escaped, rfc3339};
 use crate::fields::Fields;
 use crate::handler::{EmitError, ErrorClass};
@@ -10,11 +10,11 @@ use crate::http::builder::HttpHandlerBuilder;
 use crate::http::encoding::{Encode, Judge, Verdict};
 use crate::http::json::append_object;
 
-/// Kafka, through a REST proxy that speaks [Confluent's v2], as Redpanda's HTTP proxy does too: each record is a message in
-/// `topic`, a JSON object without a key.
+/// Kafka, through a REST proxy that speaks [Confluent's v2], as Redpanda's HTTP proxy does too: each record is a
+/// message in `topic`, a JSON object without a key.
 ///
-/// The answer says of each message whether it was taken. Those that can't be, by the proxy's word, are rejected, and those
-/// that may be later are sent again.
+/// The answer says of each message whether it was taken. Those that can't be, by the proxy's word, are rejected, and
+/// those that may be later are sent again.
 ///
 /// It is an error of `build` if `topic` is empty.
 ///
@@ -60,18 +60,12 @@ impl Encode for Records {
 }
 
 fn judge(status: u16, body: &[u8]) -> Verdict {
-    if status != 200 {
-        return None;
-    }
-    let answer = match parse(body) {
-        Ok(answer) => answer,
-        Err(error) => return Some(Err(error)),
-    };
-    let Some(offsets) = answer["offsets"].as_array() else {
-        return Some(Err(error(ErrorClass::Transient, &format!("the answer has no offsets: {answer}"))));
-    };
-    let outcomes: Vec<_> = offsets.iter().map(outcome).collect();
-    Some(if outcomes.iter().all(Result::is_ok) { Ok(()) } else { Err(EmitError::each(outcomes)) })
+    judge_200(status, body, |answer| {
+        let offsets = answer["offsets"].as_array();
+        let nothing = || error(ErrorClass::Transient, &format!("the answer has no offsets: {answer}"));
+        let outcomes: Vec<_> = offsets.ok_or_else(nothing)?.iter().map(outcome).collect();
+        if outcomes.iter().all(Result::is_ok) { Ok(()) } else { Err(EmitError::each(outcomes)) }
+    })
 }
 
 /// Of `{"partition":0,"offset":17,"error_code":null,"error":null}`.

@@ -11,16 +11,17 @@ use crate::http::encoding::{Encode, Judge, Verdict};
 use crate::http::json::{append_object_but, append_string};
 use crate::wall_clock;
 
-/// Grafana Loki's [push API]: records whose `labels` have the same values are a stream, and each is a line of JSON with the
-/// fields that are no labels.
+/// Grafana Loki's [push API]: records whose `labels` have the same values are a stream, and each is a line of JSON with
+/// the fields that are no labels.
 ///
 /// A label is a field by the name that it is sent under: `level`, `name` (the target), `module`, or what
-/// [`field`](HttpHandlerBuilder::field) sets. Few values of each make few streams, which Loki wants; one that a record lacks
-/// is left out. The time of an entry is in nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only) says.
+/// [`field`](HttpHandlerBuilder::field) sets. Few values of each make few streams, which Loki wants; one that a record
+/// lacks is left out. The time of an entry is in nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only)
+/// says.
 ///
 /// It is an error of `build` if there is no label, if one is neither a field of every record nor set by `field` (unless
-/// [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything but letters, digits
-/// and `_` in its name.
+/// [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything but letters,
+/// digits and `_` in its name.
 ///
 /// ```
 /// let handler = logpost::presets::loki("http://127.0.0.1:3100", ["service", "level"])
@@ -52,8 +53,8 @@ pub fn loki<L: Into<String>>(url: impl AsRef<str>, labels: impl IntoIterator<Ite
 /// What USUAL makes of `created`.
 const TIME: &str = "timestamp";
 
-/// Until the body is finished, each record is a stream of its own, in three lines: what begins it, its one entry, and what
-/// ends it. JSON has no newline inside. The streams are no longer when they are joined.
+/// Until the body is finished, each record is a stream of its own, in three lines: what begins it, its one entry, and
+/// what ends it. JSON has no newline inside. The streams are no longer when they are joined.
 struct Streams {
     labels: Vec<String>,
 }

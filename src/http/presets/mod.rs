@@ -1,11 +1,11 @@
 //! Handlers for log collectors, each with the address, the encoding and the names that the collector expects.
 //!
 //! A preset is an [`HttpHandlerBuilder`] with some settings made: everything else can be set on it, and what it has set
-//! can be set anew. The fields are those of the [default dictionary](crate::map_log_record) with the names of time, level
-//! and message that the collector looks for; [`rename`](HttpHandlerBuilder::rename) gives them others, and
-//! [`only`](HttpHandlerBuilder::only) and [`without`](HttpHandlerBuilder::without) go by the dictionary's own names, such as
-//! `msg`. The URL is the collector's, as its documentation has it up to the port, or with a path in front; the rest is
-//! added unless it is there.
+//! can be set anew. The fields are those of the [default dictionary](crate::map_log_record) with the names of time,
+//! level and message that the collector looks for; [`rename`](HttpHandlerBuilder::rename) gives them others, and
+//! [`only`](HttpHandlerBuilder::only) and [`without`](HttpHandlerBuilder::without) go by the dictionary's own names,
+//! such as `msg`. The URL is the collector's, as its documentation has it up to the port, or with a path in front; the
+//! rest is added unless it is there.
 //!
 //! | collector | preset | `created` | `levelname` | `msg` |
 //! |---|---|---|---|---|
@@ -124,6 +124,10 @@ impl<E: Encode> Encode for Judged<E> {
         self.0.finish(body);
     }
 
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
+    }
+
     fn judge(&self) -> Option<Judge> {
         Some(self.1)
     }
@@ -133,8 +137,8 @@ fn rfc3339(record: &LogRecord) -> String {
     humantime::format_rfc3339_micros(record.created()).to_string()
 }
 
-/// The URL with `path` between its own path, unless that ends with it, and its query. `path` may have a query, which comes
-/// first.
+/// The URL with `path` between its own path, unless that ends with it, and its query. `path` may have a query, which
+/// comes first.
 fn with_path(url: &str, path: &str) -> String {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (path, own_query) = path.split_once('?').unwrap_or((path, ""));

@@ -10,8 +10,8 @@ use crate::http::json::append_object_but;
 
 /// Splunk's [HTTP Event Collector]: each record is an event, with its time in seconds.
 ///
-/// Index, source and source type are those that the token has. An answer whose `code` is not 0 delivers nothing, whatever
-/// its status; one that is about the token or the index, which somebody has to mend, loses nothing.
+/// Index, source and source type are those that the token has. An answer whose `code` is not 0 delivers nothing,
+/// whatever its status; one that is about the token or the index, which somebody has to mend, loses nothing.
 ///
 /// It is an error of `build` if `token` is empty.
 ///

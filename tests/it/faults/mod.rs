@@ -1,5 +1,6 @@
 //! Whatever a server does, nothing that was accepted is lost, and every record is accounted for.
 
+mod accept;
 mod answers;
 mod deadlines;
 mod limits;
