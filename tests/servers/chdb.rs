@@ -32,6 +32,29 @@ fn lines_of_json_are_rows_with_the_types_of_their_columns() {
 }
 
 #[test]
+fn a_row_that_the_engine_does_not_take_is_rejected_alone() {
+    let Some(chdb) = Application::python("chdb_app.py") else { return };
+    let sent = deliver_as_it_is(presets::clickhouse(chdb.url("/"), "logs"), |logger| {
+        for number in 0..20 {
+            if number == 7 {
+                log::info!(logger: logger, whole = number, half = "no number"; "x");
+            } else {
+                log::info!(logger: logger, whole = number, half = 0.5; "x");
+            }
+        }
+    });
+    assert_eq!((sent.stats.delivered, sent.stats.rejected), (19, 1), "{:?}", sent.failures);
+    let last = sent.failures.last().unwrap();
+    assert!(last.contains("ClickHouse answered 400: Code: "), "{last}");
+    let mut numbers = Vec::new();
+    while numbers.len() < 19 {
+        numbers.extend(rows(&chdb).iter().map(|row| row["whole"].as_i64().unwrap()));
+    }
+    assert_eq!(numbers, (0..20).filter(|number| *number != 7).collect::<Vec<_>>());
+    chdb.assert_no_more();
+}
+
+#[test]
 fn every_message_of_the_corpus_is_asked_back_by_form() {
     let Some(chdb) = Application::python("chdb_app.py") else { return };
     let sent = deliver_corpus_as_it_is(presets::clickhouse_form(chdb.url("/"), "logs"));
