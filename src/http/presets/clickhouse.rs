@@ -29,7 +29,7 @@ pub fn clickhouse(url: impl AsRef<str>, table: impl AsRef<str>) -> HttpHandlerBu
 
 /// ClickHouse, by `INSERT INTO table FORMAT Form`: one record a request. Else it is [`clickhouse`].
 ///
-/// A space is `%20` here, since `ClickHouse` takes a `+` for what it is. It takes no form with a key that comes twice
+/// A space is `%20` here, since ClickHouse takes a `+` for what it is. It takes no form with a key that comes twice
 /// (see [`safe_names`](HttpHandlerBuilder::safe_names)), and what is absent is the text `None`.
 ///
 /// ```
