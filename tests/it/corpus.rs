@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use log::{Level, Log as _, Record, kv};
 use logpost::HttpHandler;
+use logpost_test_support::corpus::{Case, text};
 use logpost_test_support::{LONG, Request, Server, have, wait_until};
-use serde_json::Value;
 
 use crate::interop::{Decoder, Dictionary};
 
@@ -62,7 +61,7 @@ fn fields_are_pythons_but_for_the_table() {
     if !have("python3", "--version") {
         return;
     }
-    let cases = Case::all();
+    let cases = cases();
     // So that `created` needs a zero behind its point: one that was not written would be missed at any other time.
     wait_until("a second begins", || since_epoch().fract() < 0.05);
     let before = since_epoch();
@@ -92,7 +91,7 @@ fn fields_are_pythons_but_for_the_table() {
 
 #[test]
 fn bytes_differ_from_pythons_in_two_characters_alone() {
-    let cases = Case::all();
+    let cases = cases();
     let requests = sent(&cases);
     for (case, request) in cases.iter().zip(&requests) {
         let Some(wire) = case.expect["wire"].as_str() else {
@@ -116,24 +115,16 @@ fn bytes_differ_from_pythons_in_two_characters_alone() {
     }
 }
 
+fn cases() -> Vec<Case> {
+    Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"))
+}
+
 /// Logs the records, and returns the requests that came of them, in order.
 fn sent(cases: &[Case]) -> Vec<Request> {
     let server = Server::start();
     let (logger, guard) = logpost::builder().handler(HttpHandler::new(server.url()).unwrap()).build().unwrap();
     for case in cases {
-        let key_values: Vec<_> = case.key_values.iter().map(|(key, kind, text)| (&**key, typed(kind, text))).collect();
-        let key_values = &key_values[..];
-        logger.log(
-            &Record::builder()
-                .args(format_args!("{}", case.message))
-                .target(&case.target)
-                .level(case.level)
-                .file(case.file.as_deref())
-                .line(case.line)
-                .module_path(case.module_path.as_deref())
-                .key_values(&key_values)
-                .build(),
-        );
+        case.log(&logger);
     }
     guard.flush(LONG).unwrap();
     let requests = server.requests();
@@ -179,33 +170,17 @@ fn first_difference(found: &Dictionary, expected: &Dictionary) -> String {
     format!("{} instead of {}", shown(found), shown(expected))
 }
 
-/// One line of the corpus.
-struct Case {
-    id: String,
-    message: String,
-    target: String,
-    level: Level,
-    file: Option<String>,
-    line: Option<u32>,
-    module_path: Option<String>,
-    /// Key, type, and the value's text.
-    key_values: Vec<(String, String, String)>,
-    expect: Value,
+/// What Python makes of a record, and what is to arrive of it.
+trait ByPython {
+    fn python(&self, plain: &Case) -> Dictionary;
+    fn clashes(&self) -> bool;
+    fn extra_keys(&self) -> Vec<String>;
+    fn expected(&self, plain: &Case, used: &mut BTreeSet<(&str, &str)>) -> Dictionary;
 }
 
-impl Case {
-    fn all() -> Vec<Self> {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl");
-        let corpus = std::fs::read_to_string(corpus).unwrap();
-        let cases: Vec<_> =
-            corpus.lines().map(|line| Self::from(serde_json::from_str::<Value>(line).unwrap())).collect();
-        let ids: BTreeSet<_> = cases.iter().map(|case| &case.id).collect();
-        assert_eq!(ids.len(), cases.len(), "the tables know records by their ids");
-        cases
-    }
-
+impl ByPython for Case {
     /// What Python sends, in its order, without values for the fields that differ from run to run.
-    fn python(&self, plain: &Self) -> Dictionary {
+    fn python(&self, plain: &Case) -> Dictionary {
         if self.clashes() {
             let same = (&self.message, &self.target, &self.file) == (&plain.message, &plain.target, &plain.file);
             assert!(same, "{}: {PLAIN} can't stand for it", self.id);
@@ -244,7 +219,7 @@ impl Case {
     }
 
     /// What is to arrive: what Python sends, but for the tables. Notes in `used` which differences there are.
-    fn expected(&self, plain: &Self, used: &mut BTreeSet<(&str, &str)>) -> Dictionary {
+    fn expected(&self, plain: &Case, used: &mut BTreeSet<(&str, &str)>) -> Dictionary {
         let mut expected = Vec::new();
         for (key, python) in self.python(plain) {
             if NOT_SENT.contains(&&*key) {
@@ -267,46 +242,5 @@ impl Case {
             }
         }
         expected
-    }
-}
-
-impl From<Value> for Case {
-    fn from(line: Value) -> Self {
-        let record = &line["record"];
-        let optional = |name: &str| Some(&record[name]).filter(|value| !value.is_null()).map(text);
-        let pair = |pair: &Value| (text(&pair[0]), text(&pair[1]["t"]), text(&pair[1]["v"]));
-        Self {
-            id: text(&line["id"]),
-            message: text(&record["message"]),
-            target: text(&record["target"]),
-            level: text(&record["level"]).parse().unwrap(),
-            file: optional("file"),
-            line: record["line"].as_u64().map(|line| line.try_into().unwrap()),
-            module_path: optional("module_path"),
-            key_values: record["kv"].as_array().unwrap().iter().map(pair).collect(),
-            expect: line["expect"].clone(),
-        }
-    }
-}
-
-/// A text of the corpus, which abbreviates long ones.
-fn text(value: &Value) -> String {
-    match value["repeat"].as_str() {
-        Some(part) => part.repeat(value["times"].as_u64().unwrap().try_into().unwrap()),
-        None => value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned(),
-    }
-}
-
-fn typed<'a>(kind: &str, text: &'a str) -> kv::Value<'a> {
-    match kind {
-        "str" => text.into(),
-        "bool" => text.parse::<bool>().unwrap().into(),
-        "i64" => text.parse::<i64>().unwrap().into(),
-        "u64" => text.parse::<u64>().unwrap().into(),
-        "i128" => text.parse::<i128>().unwrap().into(),
-        "u128" => text.parse::<u128>().unwrap().into(),
-        "f64" => text.parse::<f64>().unwrap().into(),
-        "null" => kv::Value::null(),
-        _ => panic!("a type that the corpus did not have: {kind}"),
     }
 }

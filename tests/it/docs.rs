@@ -333,3 +333,46 @@ fn what_the_comparison_claims_is_proved() {
     }
     assert!(tests > 30, "{tests}");
 }
+
+/// Every server is known by a test that is where it is said to be, or by the documentation that is linked to; every preset
+/// is told of, with the lines that make it.
+#[test]
+fn what_is_said_of_servers_is_seen_or_has_its_source() {
+    let document = include_str!("../../docs/servers.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let (mut seen, mut tests) = (0, 0);
+    for row in rows(document).filter(|row| row.len() == 6 && !["server", "---"].contains(&row[0])) {
+        let known = row[5];
+        let (by_documentation, by_test) =
+            (known.starts_with("by its documentation: ["), known.starts_with("seen working"));
+        assert!(by_documentation || by_test || known.starts_with("not tried: "), "{}: {known}", row[0]);
+        assert!(!by_documentation || known.contains("](https://"), "{}: {known}", row[0]);
+        seen += usize::from(by_test);
+        let mut parts = known.split(".rs](");
+        let mut tests_here = 0;
+        for part in parts.by_ref().skip(1) {
+            let file = docs.join(part.split(')').next().unwrap());
+            let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            for name in code(part) {
+                assert!(source.contains(&format!("fn {name}(")), "{} has no {name}", file.display());
+                tests_here += 1;
+            }
+        }
+        assert!(!by_test || tests_here > 0, "{}: no test is named", row[0]);
+        tests += tests_here;
+    }
+    assert!(seen >= 9 && tests > 35, "{seen} servers, {tests} tests");
+
+    let presets = &source_files()["http/presets/mod.rs"];
+    let presets = presets.lines().filter(|line| line.starts_with("pub use self::"));
+    let names = |line: &str| -> Vec<String> {
+        let list = line.rsplit("::").next().unwrap().trim_matches(['{', '}', ';']);
+        list.split(", ").map(|name| name.trim_matches(['{', '}', ';']).to_owned()).collect()
+    };
+    let presets: Vec<_> = presets.flat_map(names).collect();
+    assert!(presets.len() > 10, "{presets:?}");
+    for preset in presets {
+        assert!(document.contains(&format!("| [`{preset}`](#")), "{preset} is in no row");
+        assert!(document.contains(&format!(" = presets::{preset}(")), "{preset} has no lines");
+    }
+}

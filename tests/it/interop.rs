@@ -1,14 +1,12 @@
 //! Python's own `logging` as the receiver: what arrives are records that it rebuilds and formats.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::Command;
 use std::thread;
 
 use log::Level;
 use logpost::{HttpHandler, Logger, Method};
-use logpost_test_support::{LONG, have};
+use logpost_test_support::{LONG, Program, have};
 use serde_json::{Value, json};
 
 /// Threads that log, and what Python calls the level at which they do.
@@ -51,7 +49,7 @@ fn python_rebuilds_what_is_sent_by_get() {
 
 /// Has several threads log to Python, checks the records that it got, and returns what it reported of each request.
 fn received_by_python(method: Method) -> Vec<Value> {
-    let python = Python::start("receiver.py");
+    let python = python("receiver.py");
     let hello = parsed(&python.line());
     let handler = HttpHandler::builder(format!("http://127.0.0.1:{}/log", hello["port"])).method(method);
     let (logger, guard) = logpost::builder().handler(handler.build().unwrap()).build().unwrap();
@@ -120,72 +118,20 @@ fn string(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// One of the scripts in tests/data, running; it ends at the latest when this is dropped.
-pub(crate) struct Python {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
-}
-
-impl Python {
-    pub(crate) fn start(script: &str) -> Self {
-        let mut child = Command::new("python3")
-            .arg(format!("{}/tests/data/{script}", env!("CARGO_MANIFEST_DIR")))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdin = child.stdin.take();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        // A script whose output nobody reads would stop. This ends with the output.
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, stdin, lines }
-    }
-
-    /// Writes a line to the script's input.
-    pub(crate) fn send(&mut self, line: &[u8]) {
-        let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(&[line, b"\n"].concat()).unwrap();
-    }
-
-    /// The next line of the script's output.
-    pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(LONG).unwrap()
-    }
-
-    /// Ends the script's input, and returns the rest of its output.
-    fn finish(mut self) -> Vec<String> {
-        self.stdin = None;
-        let mut rest = Vec::new();
-        loop {
-            match self.lines.recv_timeout(LONG) {
-                Ok(line) => rest.push(line),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("the script does not end"),
-            }
-        }
-        assert!(self.child.wait().unwrap().success());
-        rest
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// One of the scripts in tests/data, running.
+fn python(script: &str) -> Program {
+    Program::start(Command::new("python3").arg(format!("{}/tests/data/{script}", env!("CARGO_MANIFEST_DIR"))))
 }
 
 /// Forms, decoded by Python.
-pub(crate) struct Decoder(Python);
+pub(crate) struct Decoder(Program);
 
 /// What `parse_qs` makes of a form, as the list of its dictionary's items.
 pub(crate) type Dictionary = Vec<(String, Vec<String>)>;
 
 impl Decoder {
     pub(crate) fn start() -> Self {
-        Self(Python::start("parse_forms.py"))
+        Self(python("parse_forms.py"))
     }
 
     /// What `parse_qs` makes of `form`, and what `parse_qsl` does.

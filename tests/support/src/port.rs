@@ -20,6 +20,20 @@ impl Port {
         Self(socket)
     }
 
+    /// Takes a free one for a program that is told where to listen: it shares the port with us, so nobody else can take
+    /// it before, and it must say itself that it wants to (`SO_REUSEADDR`), as servers do.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn reserve_for_program() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        // Only now: a port that is taken alone can't be one that another test has reserved.
+        socket.set_reuse_address(true).expect("an option that every socket has");
+        Self(socket)
+    }
+
     /// Where it is.
     ///
     /// # Panics
