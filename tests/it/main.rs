@@ -3,6 +3,7 @@
 mod batches;
 mod bounds;
 mod corpus;
+mod cpython;
 mod deliver;
 mod docs;
 mod faults;
