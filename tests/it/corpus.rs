@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use log::{Level, Log as _, Record, kv};
+use log::{Level, Log, Record, kv};
 use logpost::HttpHandler;
 use logpost_test_support::{LONG, Request, Server, have, wait_until};
 use serde_json::Value;
@@ -121,19 +121,7 @@ fn sent(cases: &[Case]) -> Vec<Request> {
     let server = Server::start();
     let (logger, guard) = logpost::builder().handler(HttpHandler::new(server.url()).unwrap()).build().unwrap();
     for case in cases {
-        let key_values: Vec<_> = case.key_values.iter().map(|(key, kind, text)| (&**key, typed(kind, text))).collect();
-        let key_values = &key_values[..];
-        logger.log(
-            &Record::builder()
-                .args(format_args!("{}", case.message))
-                .target(&case.target)
-                .level(case.level)
-                .file(case.file.as_deref())
-                .line(case.line)
-                .module_path(case.module_path.as_deref())
-                .key_values(&key_values)
-                .build(),
-        );
+        case.log(&logger);
     }
     guard.flush(LONG).unwrap();
     let requests = server.requests();
@@ -180,21 +168,21 @@ fn first_difference(found: &Dictionary, expected: &Dictionary) -> String {
 }
 
 /// One line of the corpus.
-struct Case {
-    id: String,
+pub(crate) struct Case {
+    pub(crate) id: String,
     message: String,
     target: String,
     level: Level,
     file: Option<String>,
     line: Option<u32>,
-    module_path: Option<String>,
+    pub(crate) module_path: Option<String>,
     /// Key, type, and the value's text.
-    key_values: Vec<(String, String, String)>,
+    pub(crate) key_values: Vec<(String, String, String)>,
     expect: Value,
 }
 
 impl Case {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl");
         let corpus = std::fs::read_to_string(corpus).unwrap();
         let cases: Vec<_> =
@@ -202,6 +190,28 @@ impl Case {
         let ids: BTreeSet<_> = cases.iter().map(|case| &case.id).collect();
         assert_eq!(ids.len(), cases.len(), "the tables know records by their ids");
         cases
+    }
+
+    pub(crate) fn log(&self, logger: &dyn Log) {
+        let key_values: Vec<_> = self.key_values.iter().map(|(key, kind, text)| (&**key, typed(kind, text))).collect();
+        let key_values = &key_values[..];
+        logger.log(
+            &Record::builder()
+                .args(format_args!("{}", self.message))
+                .target(&self.target)
+                .level(self.level)
+                .file(self.file.as_deref())
+                .line(self.line)
+                .module_path(self.module_path.as_deref())
+                .key_values(&key_values)
+                .build(),
+        );
+    }
+
+    /// Whether a program in Python can have the record: it has no key twice or in place of a field, and a file always.
+    pub(crate) fn python_can_have_it(&self) -> bool {
+        let keys: BTreeSet<_> = self.key_values.iter().map(|(key, ..)| key).collect();
+        !self.clashes() && keys.len() == self.key_values.len() && self.file.is_some()
     }
 
     /// What Python sends, in its order, without values for the fields that differ from run to run.

@@ -112,11 +112,11 @@ fn first_difference(found: &BTreeMap<String, Vec<String>>, expected: &BTreeMap<S
     format!("records of the threads {:?}", found.keys())
 }
 
-fn parsed(line: &str) -> Value {
+pub(crate) fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-fn string(value: &Value) -> &str {
+pub(crate) fn string(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
@@ -155,7 +155,7 @@ impl Python {
     }
 
     /// Ends the script's input, and returns the rest of its output.
-    fn finish(mut self) -> Vec<String> {
+    pub(crate) fn finish(mut self) -> Vec<String> {
         self.stdin = None;
         let mut rest = Vec::new();
         loop {

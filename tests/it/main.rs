@@ -21,6 +21,7 @@ mod proxy;
 mod queue;
 mod regressions;
 mod requests;
+mod same_program;
 mod testing;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
