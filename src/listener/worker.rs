@@ -35,6 +35,8 @@ pub(super) struct Worker {
     seen: Signals,
     pub(super) shared: Arc<Shared>,
     records: Vec<LogRecord>,
+    /// How many of them have been through `prepare`.
+    prepared: usize,
     /// How many of them the handlers know of.
     begun: usize,
     tally: Tally,
@@ -52,6 +54,7 @@ impl Worker {
             prepare: None,
             shared,
             records: Vec::new(),
+            prepared: 0,
             begun: 0,
             tally: Tally::new(0),
             at: None,
@@ -95,9 +98,7 @@ impl Worker {
     /// Puts a record behind those at hand.
     pub(super) fn hand(&mut self, mut record: LogRecord) {
         record.set_sequence(self.source.control().ledger().take_in());
-        let before = self.records.len();
         self.records.push(record);
-        self.prepare_from(before);
     }
 
     /// Takes a batch and delivers it, or waits for one.
@@ -162,16 +163,20 @@ impl Worker {
         let room = self.most_records().saturating_sub(before);
         self.source.take(room, &mut self.records);
         let came = self.records.len() - before;
-        self.prepare_from(before);
+        self.prepare();
         came
     }
 
-    /// Has the user's function look at the records from `start` on.
-    fn prepare_from(&mut self, start: usize) {
+    /// Has the user's function look at the records that it has not seen. A notice of the listener's own it never sees.
+    fn prepare(&mut self) {
+        let start = std::mem::replace(&mut self.prepared, self.records.len());
         let Some(prepare) = &mut self.prepare else { return };
         let ledger = self.source.control().ledger();
         for record in self.records.split_off(start) {
-            let sequence = record.identity().unwrap_or_default();
+            let Some(sequence) = record.sequence() else {
+                self.records.push(record);
+                continue;
+            };
             let outcome = match quietly(|| prepare(record)) {
                 Some(Some(mut prepared)) => {
                     prepared.set_sequence(sequence);
@@ -186,6 +191,7 @@ impl Worker {
             };
             ledger.settle(outcome, [sequence].into_iter());
         }
+        self.prepared = self.records.len();
     }
 
     /// The largest batch that a handler takes. The others get it in portions.
@@ -226,6 +232,8 @@ impl Worker {
 
     /// Has each handler deliver as far as it can; returns when the first of those wants to go on that have to wait.
     fn carry(&mut self) -> Option<Instant> {
+        // A queue that panicked has kept them from it.
+        self.prepare();
         let (start, respects_levels) = (std::mem::replace(&mut self.begun, self.records.len()), self.respects_levels);
         self.tally.resize(self.records.len());
         let mut next: Option<Instant> = None;
@@ -241,6 +249,7 @@ impl Worker {
         if next.is_none() {
             self.records.clear();
             self.tally.resize(0);
+            self.prepared = 0;
             self.begun = 0;
         }
         next
@@ -262,7 +271,7 @@ impl Worker {
     /// Tells the destination, and the user, of records that found the queue full, now that there is room again.
     fn tell_losses(&mut self) -> ControlFlow<()> {
         let ledger = self.source.control().ledger();
-        let notice = lock(&self.shared.losses).notice(ledger.found_no_room(), self.source.is_empty());
+        let notice = lock(&self.shared.losses).notice(ledger, self.source.is_empty());
         let Some((count, notice)) = notice else { return ControlFlow::Continue(()) };
         if self.shared.on_error.is_none() {
             lock(self.shared.reporter(0)).dropped(count, ledger.mean_attempt());

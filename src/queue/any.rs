@@ -55,7 +55,8 @@ use std::sync::Arc;
 #[doc(alias = "put_nowait")]
 #[doc(alias = "Sender")]
 pub trait Enqueue: Send + Sync {
-    /// Puts a record in, without waiting. It is called on the thread that logs.
+    /// Puts a record in, without waiting. It is called on the thread that logs; what it logs itself is ignored. If it panics,
+    /// that is caught and counted, and the record dropped.
     ///
     /// # Errors
     ///
@@ -119,6 +120,14 @@ pub trait Dequeue: Send {
     /// found empty, which may not happen before its deadline where records keep coming.
     fn len(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether what is in it is lost with it: nobody else can take records out. Defaults to `false`.
+    ///
+    /// A listener that is dropped then counts as abandoned what its [handler](crate::QueueHandler::listener) has put in, which
+    /// would be pending for ever.
+    fn is_last(&self) -> bool {
+        false
     }
 
     /// The queue, if it is the built-in one.
@@ -220,6 +229,10 @@ impl<D: Dequeue + ?Sized> Dequeue for Box<D> {
 
     fn len(&self) -> Option<usize> {
         (**self).len()
+    }
+
+    fn is_last(&self) -> bool {
+        (**self).is_last()
     }
 
     fn built_in(&self) -> Option<BuiltIn> {

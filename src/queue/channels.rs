@@ -32,6 +32,10 @@ impl Dequeue for flume::Receiver<LogRecord> {
     fn len(&self) -> Option<usize> {
         Some(flume::Receiver::len(self))
     }
+
+    fn is_last(&self) -> bool {
+        self.receiver_count() == 1
+    }
 }
 
 impl Enqueue for mpsc::SyncSender<LogRecord> {
@@ -55,5 +59,8 @@ impl Dequeue for mpsc::Receiver<LogRecord> {
             mpsc::RecvTimeoutError::Timeout => DequeueError::Empty,
             mpsc::RecvTimeoutError::Disconnected => DequeueError::Closed,
         })
+    }
+    fn is_last(&self) -> bool {
+        true
     }
 }

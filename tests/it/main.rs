@@ -19,6 +19,7 @@ mod pipelines;
 mod property;
 mod proxy;
 mod queue;
+mod queue_attacks;
 mod regressions;
 mod requests;
 mod same_program;

@@ -134,7 +134,7 @@ fn compare(python: &Attributes, rust: &Attributes, case: Option<&Case>) -> Resul
             "relativeCreated" => {
                 [theirs, ours].iter().all(|since| number(since) >= 0.0 && number(since) < since_epoch())
             }
-            _ => same_value(string_or_number(theirs), string_or_number(ours), kind(key, case)),
+            _ => same_value(&string_or_number(theirs), &string_or_number(ours), kind(key, case)),
         };
         if !as_ruled {
             return Err(format!("{key}: {theirs:.300} is Python's, {ours:.300} is ours"));
@@ -144,11 +144,11 @@ fn compare(python: &Attributes, rust: &Attributes, case: Option<&Case>) -> Resul
 }
 
 /// The same value, in the spelling of each language where they have one of their own.
-fn same_value(python: String, rust: String, kind: &str) -> bool {
+fn same_value(python: &str, rust: &str, kind: &str) -> bool {
     let float = |text: &str| text.parse::<f64>().unwrap();
     match kind {
         "bool" => python.to_lowercase() == rust,
-        "f64" => float(&python) == float(&rust) || (float(&python).is_nan() && float(&rust).is_nan()),
+        "f64" => float(python).to_bits() == float(rust).to_bits(),
         _ => python == rust,
     }
 }
