@@ -1,6 +1,7 @@
 //! A listener of one's own, on a queue of one's own.
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -201,8 +202,10 @@ impl QueueListener {
     ///
     /// If it is started already ([`Error::is_already_started`]), where Python hangs or has two threads; if another listener is
     /// started on the same [`BoundedQueue`](crate::BoundedQueue); a setting that is wrong, no handler at all, or a thread that
-    /// could not be started. And if the last stop had to cut short a handler that has no [other](Handler::another).
+    /// could not be started. And if the last stop had to cut short a handler that has no [other](Handler::another). In a
+    /// child made by `fork`, where [`stop`](Self::stop) does nothing.
     pub fn start(&self) -> Result<(), Error> {
+        not_forked()?;
         let mut state = lock(&self.inner.state);
         self.make_ready(&mut state)?;
         if !self.overseer.claim() {
@@ -324,6 +327,7 @@ impl QueueListener {
     }
 
     fn by_hand(&self, before: impl FnOnce(&mut Worker)) -> Result<Drained, Error> {
+        not_forked()?;
         let mut state = lock(&self.inner.state);
         self.make_ready(&mut state)?;
         if !self.overseer.claim() {
@@ -410,6 +414,14 @@ impl QueueListener {
             }
         }
     }
+}
+
+/// A thread that is not in the child may have held any lock at the fork.
+fn not_forked() -> Result<(), Error> {
+    if process::is_forked() {
+        return Err(Error::thread(io::Error::other("a listener does not work in a process forked off its own")));
+    }
+    Ok(())
 }
 
 impl Inner {
