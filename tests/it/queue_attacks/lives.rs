@@ -81,6 +81,41 @@ fn a_stop_ends_the_flushes_and_stops_of_other_threads() {
     assert_eq!(listener.stop(LONG).delivered, 1);
 }
 
+/// Python's raises `queue.Full`, and goes on.
+#[test]
+fn a_stop_on_a_full_queue_stops() {
+    let (sender, receiver) = mpsc::sync_channel(2);
+    let logger = QueueHandler::new(sender);
+    let (handler, called, release, capture) = hangs();
+    let listener = QueueListener::new(receiver).handler(handler);
+    listener.start().unwrap();
+    say_numbers(&logger, 0..1);
+    called.recv_timeout(LONG).unwrap();
+    say_numbers(&logger, 1..10);
+    assert_eq!(logger.stats().dropped.full, 7, "it is full");
+    thread::scope(|scope| {
+        let stop = scope.spawn(|| listener.stop(LONG));
+        drop(release);
+        in_no_time("a stop", || stop.join().unwrap());
+    });
+    assert_eq!((capture.messages(), listener.is_running()), (numbers(0..3), false));
+}
+
+/// Python's left something in the queue that ended the next start at once.
+#[test]
+fn a_stop_before_the_start_changes_nothing() {
+    let queue = BoundedQueue::new();
+    let logger = QueueHandler::new(queue.clone());
+    let capture = CaptureHandler::new();
+    let listener = QueueListener::new(queue).handler(capture.clone());
+    say_numbers(&logger, 0..3);
+    assert_eq!(in_no_time("a stop", || listener.stop(LONG)).pending, 3);
+    listener.start().unwrap();
+    assert!(listener.is_running());
+    listener.flush(LONG).unwrap();
+    assert_eq!((capture.messages(), listener.is_running()), (numbers(0..3), true));
+}
+
 #[test]
 fn a_stop_during_a_backoff_keeps_the_records_and_their_order() {
     let queue = BoundedQueue::new();

@@ -105,6 +105,23 @@ fn prepare_that_panics_or_drops_loses_these_records_alone() {
     assert_eq!((stats.delivered, stats.rejected, stats.panics, stats.pending), (4, 1, 1, 0), "{stats}");
 }
 
+/// Python's `handle`.
+#[test]
+fn a_record_that_is_handled_by_hand_goes_through_prepare_to_every_handler() {
+    let (first, second) = (CaptureHandler::new(), CaptureHandler::new());
+    let (_way_in, way_out) = flume::unbounded();
+    let listener = QueueListener::new(way_out)
+        .handler(first.clone())
+        .handler(second.clone())
+        .prepare(|record| Some(record.to_builder().message(format!("{}!", record.message())).build()));
+    let drained = listener.handle(record("by hand")).unwrap();
+    assert_eq!((drained.settled, drained.waiting), (1, 0));
+    assert_eq!((first.messages(), second.messages()), (vec!["by hand!".to_owned()], vec!["by hand!".to_owned()]));
+    listener.start().unwrap();
+    assert!(listener.handle(record("too late")).unwrap_err().is_already_started());
+    listener.stop(LONG);
+}
+
 /// What a handler logs is no record, or each would be the next one's cause.
 #[test]
 fn what_a_handler_logs_is_ignored_with_a_foreign_queue_too() {
