@@ -69,6 +69,15 @@ mod linux {
         assert_eq!((stats.accepted, stats.delivered, stats.dropped.total()), (2, 2, 0), "{stats}");
     }
 
+    /// Ends other threads, also where a test fails.
+    struct Stops<'a>(&'a AtomicBool);
+
+    impl Drop for Stops<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// A thread that does not exist in the child may have held any lock: a flush there must not touch one.
     pub(super) fn children_of_a_busy_parent_come_back() {
         let server = Server::start();
@@ -83,6 +92,7 @@ mod linux {
                     }
                 });
             }
+            let stops = Stops(&stop);
             for _ in 0..100 {
                 in_child(|| {
                     logger.flush();
@@ -90,7 +100,7 @@ mod linux {
                     flushed.is_err() && guard.stop(Duration::MAX) == Stats::default()
                 });
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
         });
         guard.stop(Duration::ZERO);
     }
@@ -112,6 +122,7 @@ mod linux {
                     parent.stop(LONG);
                 }
             });
+            let stops = Stops(stop);
             for _ in 0..100 {
                 in_child(|| {
                     let refused = [listener.start().map(drop), listener.drain().map(drop)];
@@ -123,7 +134,7 @@ mod linux {
                         && listener.stop(Duration::MAX) == Stats::default()
                 });
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
         });
         let stats = listener.stop(LONG);
         assert_eq!((stats.delivered, stats.pending), (capture.messages().len() as u64, 0), "{stats}");

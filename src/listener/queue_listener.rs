@@ -455,8 +455,8 @@ impl QueueHandler {
     ///
     /// With it, [`flush`](Self::flush) waits for delivery, [`stats`](Self::stats) are those of the delivery, and drops are
     /// told to the destination, as [`Enqueue`](crate::Enqueue) has in its table. A [`BoundedQueue`](crate::BoundedQueue) needs
-    /// no such thing. A listener of another queue would never see the records, and they would stay pending for ever. It is
-    /// to be called before the first record.
+    /// no such thing. It has to be the queue's only listener, and in this process: what another one takes out stays pending
+    /// for ever. It is to be called before the first record.
     ///
     /// ```
     /// use std::sync::mpsc;

@@ -41,7 +41,7 @@ pub enum Overflow {
     DropNewest,
     /// The record takes the place of the oldest ones. The caller never waits.
     DropOldest,
-    /// The caller waits for room, at most this long; then the record is dropped.
+    /// The caller waits for room, at most this long; then the record is dropped. A listener's thread does not wait.
     Block(Duration),
 }
 

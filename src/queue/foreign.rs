@@ -62,13 +62,13 @@ impl ForeignQueue {
             Err(EnqueueError::Full(_)) => Err(DropReason::Full),
             Err(EnqueueError::Closed(_)) => Err(DropReason::Closed),
         };
-        self.quietly(enqueue).unwrap_or(Err(DropReason::Closed))
+        // What it logs itself would come back here.
+        as_listener(|| self.quietly(enqueue)).unwrap_or(Err(DropReason::Closed))
     }
 
-    /// Runs code of the user's, on a thread that logs: `None` if it panics. What it logs itself is ignored, as it would come
-    /// back here.
+    /// Runs code of the user's, on a thread of theirs: `None` if it panics.
     fn quietly<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
-        let result = as_listener(|| catch_unwind(AssertUnwindSafe(run)));
+        let result = catch_unwind(AssertUnwindSafe(run));
         // What a panic left behind may panic itself when it is dropped.
         result.map_err(std::mem::forget).inspect_err(|()| self.control.ledger().panicked()).ok()
     }
@@ -197,7 +197,7 @@ impl Inlet {
     }
 }
 
-/// Where records end with the queue, those that are in the books have their outcome.
+/// Records that nobody can take out any more have their outcome.
 impl Drop for Inlet {
     fn drop(&mut self) {
         // A panic in a destructor would end the process.
@@ -208,6 +208,11 @@ impl Drop for Inlet {
 impl Inlet {
     fn abandon_rest(&mut self) {
         let (control, ledger) = (&self.control, self.control.ledger());
+        if let Some(record) = self.held.take() {
+            // It is out of the queue, and nobody else's.
+            let number = record.accepted_in(control.books()).unwrap_or_else(|| ledger.take_in());
+            ledger.settle(Outcome::Abandoned, [number].into_iter());
+        }
         if ledger.is_settled() || !self.queue.is_last() {
             return;
         }
@@ -215,7 +220,7 @@ impl Inlet {
         // A caller that has a number may be about to put its record in.
         let until = Instant::now() + SLICE;
         while !ledger.is_settled() && Instant::now() < until {
-            match self.held.take().map_or_else(|| self.queue.dequeue(Duration::ZERO), Ok) {
+            match self.queue.dequeue(Duration::ZERO) {
                 Ok(record) => ledger.settle(Outcome::Abandoned, record.accepted_in(control.books()).into_iter()),
                 Err(_) => std::thread::yield_now(),
             }

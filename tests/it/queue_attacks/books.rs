@@ -104,7 +104,7 @@ fn losses_are_told_once_however_often_the_listener_is_started() {
     say(&logger, "kept");
     say(&logger, "lost");
     for _ in 0..2 {
-        let listener = QueueListener::new(queue.clone()).handler(capture.clone());
+        let listener = QueueListener::new(queue.clone()).handler(capture.clone()).on_error(|_| {});
         for _ in 0..2 {
             listener.start().unwrap();
             say(&logger, "another");
@@ -115,6 +115,35 @@ fn losses_are_told_once_however_often_the_listener_is_started() {
     let lost = logger.stats().dropped.full;
     let told: u64 = notices.iter().map(|text| text.split(' ').nth(1).unwrap().parse::<u64>().unwrap()).sum();
     assert!(lost >= 1 && told == lost, "{lost} were lost, and told: {notices:?}");
+}
+
+/// A queue that leads out of the process has a flush of its own, which may be another handler's, and may panic.
+#[test]
+fn a_flush_of_an_enqueue_s_own_is_waited_for_and_may_panic() {
+    struct Passes(QueueHandler);
+
+    impl Enqueue for Passes {
+        fn enqueue(&self, record: LogRecord) -> Result<(), EnqueueError> {
+            self.0.handle(record);
+            Ok(())
+        }
+
+        fn flush(&self, timeout: Duration) -> usize {
+            assert_ne!(timeout, Duration::ZERO, "in flush");
+            self.0.flush(timeout).map_or_else(|error| usize::try_from(error.pending()).unwrap(), |()| 0)
+        }
+    }
+
+    let queue = BoundedQueue::new();
+    let capture = CaptureHandler::new();
+    let listener = QueueListener::new(queue.clone()).handler(capture.clone());
+    listener.start().unwrap();
+    let logger = QueueHandler::new(Passes(QueueHandler::new(queue)));
+    say_numbers(&logger, 0..10);
+    logger.flush(LONG).unwrap();
+    assert_eq!(capture.messages(), numbers(0..10));
+    assert_eq!(logger.flush(Duration::ZERO).unwrap_err().pending(), 1);
+    assert_eq!(logger.stats().panics, 1);
 }
 
 /// A queue of the user's that panics is no reason for the caller of `log::info!` to panic, and the record is counted.

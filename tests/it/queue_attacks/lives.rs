@@ -211,7 +211,7 @@ fn drop_oldest_balances_through_stops_and_starts() {
     let queue = BoundedQueue::builder().capacity(8).overflow(Overflow::DropOldest).build().unwrap();
     let logger = QueueHandler::new(queue.clone());
     let capture = CaptureHandler::new();
-    let listener = QueueListener::new(queue.clone()).handler(capture.clone());
+    let listener = QueueListener::new(queue.clone()).handler(capture.clone()).on_error(|_| {});
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
