@@ -145,6 +145,44 @@ fn what_a_handler_logs_is_ignored_with_a_foreign_queue_too() {
     assert_eq!(listener.drain().unwrap().settled, 1);
 }
 
+/// A record that comes out of the queue just as the listener is stopped is in neither: it is delivered by the next start, or
+/// abandoned with the listener, and counted.
+#[test]
+fn a_record_that_comes_as_the_listener_ends_is_not_lost() {
+    /// Waits as long as the test wants.
+    struct Late(mpsc::Receiver<LogRecord>, mpsc::Sender<()>);
+
+    impl Dequeue for Late {
+        fn dequeue(&mut self, at_most: Duration) -> Result<LogRecord, DequeueError> {
+            if at_most.is_zero() {
+                return Err(DequeueError::Empty);
+            }
+            self.1.send(()).unwrap();
+            self.0.recv().map_err(|_| DequeueError::Closed)
+        }
+    }
+
+    let ((sender, receiver), (tell, waits)) = (mpsc::sync_channel(1), mpsc::channel());
+    let capture = CaptureHandler::new();
+    let listener = QueueListener::new(Late(receiver, tell)).handler(capture.clone());
+    let logger = QueueHandler::new(sender).listener(&listener);
+    for number in numbers(0..2) {
+        listener.start().unwrap();
+        waits.recv_timeout(LONG).unwrap();
+        listener.stop(Duration::ZERO);
+        say(&logger, &number);
+        wait_until("the listener has ended", || !listener.is_running());
+        assert_eq!(logger.stats().pending, 1);
+        if number == "0" {
+            assert_eq!(listener.drain().unwrap().settled, 1);
+        }
+    }
+    drop(listener);
+    let stats = logger.stats();
+    assert_eq!((stats.delivered, stats.abandoned, stats.pending), (1, 1, 0), "{stats}");
+    assert_eq!(capture.messages(), ["0"]);
+}
+
 /// Batches, so that the listener can keep up.
 #[derive(Clone, Default)]
 struct Counts(Arc<AtomicUsize>);
