@@ -59,6 +59,8 @@ struct Settled {
     busy: Duration,
     failing_since: Option<SystemTime>,
     last_error: Option<LastError>,
+    /// Records that found no room, of which the destination has been told.
+    told: u64,
     waiters: Vec<Waiter>,
     next_waiter: u64,
 }
@@ -128,13 +130,15 @@ impl Ledger {
         lock(&self.settled).failing_since = None;
     }
 
-    /// Settles the records with these numbers, each for the first and last time.
+    /// Settles the records with these numbers, each for the first and last time. (A queue of the user's may give one out twice.
+    /// The books are wrong then; nothing that counts on them may panic.)
     pub(crate) fn settle(&self, outcome: Outcome, sequences: impl Iterator<Item = u64> + Clone) {
         let mut settled = lock(&self.settled);
         let mut finished = false;
         for waiter in &mut settled.waiters {
             let last = waiter.last;
-            waiter.remaining -= sequences.clone().filter(|&sequence| sequence <= last).count() as u64;
+            let count = sequences.clone().filter(|&sequence| sequence <= last).count() as u64;
+            waiter.remaining = waiter.remaining.saturating_sub(count);
             finished |= waiter.remaining == 0;
         }
         let count = sequences.count() as u64;
@@ -155,15 +159,21 @@ impl Ledger {
     /// Whether every record that was taken in has its outcome.
     pub(crate) fn is_settled(&self) -> bool {
         let settled = lock(&self.settled);
-        settled.total() == self.taken_in.load(Ordering::SeqCst)
+        settled.total() >= self.taken_in.load(Ordering::SeqCst)
     }
 
     /// Waits until every record taken in before this call has its outcome; at the deadline, says how many have none.
+    #[cfg(test)]
     pub(crate) fn wait(&self, deadline: Instant) -> Result<(), u64> {
+        self.wait_unless(deadline, || false)
+    }
+
+    /// The same, unless it is `in_vain`: looked at again after each [`look_again`](Self::look_again), under the lock.
+    pub(crate) fn wait_unless(&self, deadline: Instant, in_vain: impl Fn() -> bool) -> Result<(), u64> {
         let mut settled = lock(&self.settled);
         // Under the lock, so that no number settled by now is above `last`.
         let last = self.taken_in.load(Ordering::SeqCst);
-        let remaining = last - settled.total();
+        let remaining = last.saturating_sub(settled.total());
         if remaining == 0 {
             return Ok(());
         }
@@ -175,7 +185,7 @@ impl Ledger {
             let place = place.expect("a waiter is removed by its own thread only, below");
             let remaining = settled.waiters[place].remaining;
             let left = deadline.saturating_duration_since(Instant::now());
-            if remaining == 0 || left.is_zero() {
+            if remaining == 0 || left.is_zero() || in_vain() {
                 settled.waiters.swap_remove(place);
                 return if remaining == 0 { Ok(()) } else { Err(remaining) };
             }
@@ -184,10 +194,25 @@ impl Ledger {
         }
     }
 
-    /// How many records have found no room so far.
-    pub(crate) fn found_no_room(&self) -> u64 {
+    /// Those who wait shall see whether they do so in vain.
+    pub(crate) fn look_again(&self) {
+        // Under the lock, so that it can't fall between somebody's look and their wait.
+        let _settled = lock(&self.settled);
+        self.changed.notify_all();
+    }
+
+    /// How many records have found no room of which the destination has not been told.
+    pub(crate) fn untold(&self) -> u64 {
         let settled = lock(&self.settled);
-        self.full.load(Ordering::Relaxed) + self.full_bytes.load(Ordering::Relaxed) + settled.oldest + settled.full
+        let at_door = self.full.load(Ordering::Relaxed) + self.full_bytes.load(Ordering::Relaxed);
+        (at_door + settled.oldest + settled.full).saturating_sub(settled.told)
+    }
+
+    /// The destination is being told of so many more; returns how many that makes, ever.
+    pub(crate) fn tell(&self, count: u64) -> u64 {
+        let mut settled = lock(&self.settled);
+        settled.told += count;
+        settled.told
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -195,7 +220,7 @@ impl Ledger {
         // Read after the outcomes, under their lock: a record is counted in before it can be settled.
         let taken_in = self.taken_in.load(Ordering::SeqCst);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let pending = taken_in - settled.total();
+        let pending = taken_in.saturating_sub(settled.total());
         let handed_on = count(&self.handed_on);
         Stats {
             accepted: taken_in - settled.oldest - settled.full - settled.closed + handed_on,

@@ -299,6 +299,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The repository's docs/python.md has every part of Python's three classes, and what it is here.
+//!
 //! ## Several processes
 //!
 //! With the feature `serde`, a [`LogRecord`] crosses processes and keeps what it is: `process`, `processName`, `thread` and

@@ -6,6 +6,7 @@
 fn main() {
     linux::a_forked_child_waits_for_nothing_and_its_parent_delivers_everything();
     linux::children_of_a_busy_parent_come_back();
+    linux::a_listener_of_one_s_own_does_nothing_in_a_child();
     println!("fork: ok");
 }
 
@@ -15,13 +16,14 @@ fn main() {}
 #[cfg(target_os = "linux")]
 mod linux {
     use std::process::exit;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::{Duration, Instant};
 
     use fork::{Fork, fork, waitpid_nohang};
     use log::{Log, info};
-    use logpost::{HttpHandler, Stats};
+    use logpost::{BoundedQueue, CaptureHandler, HttpHandler, QueueHandler, QueueListener, Stats};
     use logpost_test_support::{LONG, Server, wait_until};
 
     /// What a child ends with that found all as it should be.
@@ -67,6 +69,15 @@ mod linux {
         assert_eq!((stats.accepted, stats.delivered, stats.dropped.total()), (2, 2, 0), "{stats}");
     }
 
+    /// Ends other threads, also where a test fails.
+    struct Stops<'a>(&'a AtomicBool);
+
+    impl Drop for Stops<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// A thread that does not exist in the child may have held any lock: a flush there must not touch one.
     pub(super) fn children_of_a_busy_parent_come_back() {
         let server = Server::start();
@@ -81,6 +92,7 @@ mod linux {
                     }
                 });
             }
+            let stops = Stops(&stop);
             for _ in 0..100 {
                 in_child(|| {
                     logger.flush();
@@ -88,8 +100,43 @@ mod linux {
                     flushed.is_err() && guard.stop(Duration::MAX) == Stats::default()
                 });
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
         });
         guard.stop(Duration::ZERO);
+    }
+
+    /// The same for a listener that the parent starts and stops all the time, and that is dropped in the child.
+    pub(super) fn a_listener_of_one_s_own_does_nothing_in_a_child() {
+        let queue = BoundedQueue::new();
+        let (logger, capture) = (QueueHandler::new(queue.clone()), CaptureHandler::new());
+        let listener = Arc::new(QueueListener::new(queue).handler(capture.clone()));
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let parent = Arc::clone(&listener);
+            let logger = &logger;
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    parent.start().unwrap();
+                    info!(logger: logger, "busy");
+                    parent.stop(LONG);
+                }
+            });
+            let stops = Stops(stop);
+            for _ in 0..100 {
+                in_child(|| {
+                    let refused = [listener.start().map(drop), listener.drain().map(drop)];
+                    refused
+                        .iter()
+                        .all(|refused| refused.as_ref().is_err_and(|error| format!("{error:?}").contains("forked")))
+                        && listener.flush(Duration::MAX).is_err_and(|error| error.to_string().contains("fork"))
+                        && logger.flush(Duration::MAX).is_err()
+                        && listener.stop(Duration::MAX) == Stats::default()
+                });
+            }
+            drop(stops);
+        });
+        let stats = listener.stop(LONG);
+        assert_eq!((stats.delivered, stats.pending), (capture.messages().len() as u64, 0), "{stats}");
     }
 }

@@ -102,6 +102,14 @@ impl Carrier {
         self.backoff = Backoff::new(policy.retry);
     }
 
+    /// For another start: whoever asks for one does not want to wait for the rest of a backoff.
+    pub(super) fn start_over(&mut self, policy: Policy) {
+        self.set_policy(policy);
+        if let Some(trial) = &mut self.trial {
+            trial.wait = None;
+        }
+    }
+
     pub(super) fn batch(&self) -> Batch {
         self.batch
     }

@@ -5,31 +5,30 @@ use std::time::{Duration, Instant};
 use log::{Level, Record};
 
 use crate::count::Records;
+use crate::ledger::Ledger;
 use crate::record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 
 /// While records keep being dropped, one notice in this time is enough: it takes up room itself.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the destination has been told of.
+/// When the destination was last told. Of how many, the books know: listeners come and go.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    told: u64,
     last: Option<Instant>,
 }
 
 impl Losses {
     /// If records have been dropped since the destination was last told, and it is time to tell it again: how many, and
     /// the record that says so.
-    pub(super) fn notice(&mut self, found_no_room: u64, queue_is_empty: bool) -> Option<(u64, LogRecord)> {
-        let untold = found_no_room.saturating_sub(self.told);
+    pub(super) fn notice(&mut self, ledger: &Ledger, queue_is_empty: bool) -> Option<(u64, LogRecord)> {
+        let untold = ledger.untold();
         let quiet = queue_is_empty || self.last.is_none_or(|last| last.elapsed() >= PAUSE);
         if untold == 0 || !quiet {
             return None;
         }
-        self.told += untold;
         self.last = Some(Instant::now());
         let mut notice = notice(untold);
-        notice.set_notice(self.told);
+        notice.set_notice(ledger.tell(untold));
         Some((untold, notice))
     }
 }
@@ -48,31 +47,42 @@ fn notice(count: u64) -> LogRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::DropReason;
 
-    fn count(losses: &mut Losses, found_no_room: u64, queue_is_empty: bool) -> Option<u64> {
-        losses.notice(found_no_room, queue_is_empty).map(|(count, _)| count)
+    fn lose(ledger: &Ledger, records: usize) {
+        (0..records).for_each(|_| ledger.drop_at_door(DropReason::Full));
+    }
+
+    fn count(losses: &mut Losses, ledger: &Ledger, queue_is_empty: bool) -> Option<u64> {
+        losses.notice(ledger, queue_is_empty).map(|(count, _)| count)
     }
 
     #[test]
     fn each_loss_is_told_once() {
-        let mut losses = Losses::default();
-        assert_eq!(count(&mut losses, 0, true), None);
-        assert_eq!(count(&mut losses, 3, false), Some(3));
-        assert_eq!(count(&mut losses, 3, true), None);
-        assert_eq!(count(&mut losses, 5, true), Some(2));
+        let (ledger, mut losses) = (Ledger::default(), Losses::default());
+        assert_eq!(count(&mut losses, &ledger, true), None);
+        lose(&ledger, 3);
+        assert_eq!(count(&mut losses, &ledger, false), Some(3));
+        assert_eq!(count(&mut losses, &ledger, true), None);
+        lose(&ledger, 2);
+        assert_eq!(count(&mut Losses::default(), &ledger, true), Some(2), "the next listener");
     }
 
     #[test]
     fn while_the_queue_is_busy_losses_are_summed_up() {
-        let mut losses = Losses { told: 0, last: Some(Instant::now()) };
-        assert_eq!(count(&mut losses, 5, false), None);
+        let (ledger, mut losses) = (Ledger::default(), Losses { last: Some(Instant::now()) });
+        lose(&ledger, 5);
+        assert_eq!(count(&mut losses, &ledger, false), None);
         losses.last = Instant::now().checked_sub(PAUSE);
-        assert_eq!(count(&mut losses, 9, false), Some(9));
+        lose(&ledger, 4);
+        assert_eq!(count(&mut losses, &ledger, false), Some(9));
     }
 
     #[test]
     fn the_notice() {
-        let (_, record) = Losses::default().notice(12, true).unwrap();
+        let ledger = Ledger::default();
+        lose(&ledger, 12);
+        let (_, record) = Losses::default().notice(&ledger, true).unwrap();
         assert_eq!(record.sequence(), None);
         assert_eq!((record.level(), record.target()), (Level::Warn, "logpost"));
         assert_eq!(record.message(), "logpost: 12 records dropped (queue full)");

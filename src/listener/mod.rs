@@ -48,7 +48,7 @@ pub(crate) struct Policy {
 /// What the listeners of one queue do together.
 struct Shared {
     /// One for each handler that may fail by itself.
-    reporters: Box<[Mutex<Reporter>]>,
+    reporters: Vec<Mutex<Reporter>>,
     on_error: Option<OnError>,
     losses: Mutex<Losses>,
 }
@@ -56,6 +56,12 @@ struct Shared {
 impl Shared {
     fn new(on_error: Option<OnError>, reporters: usize) -> Self {
         Self { reporters: (0..reporters).map(|_| Mutex::default()).collect(), on_error, losses: Mutex::default() }
+    }
+
+    /// For another start: what has been told a moment ago is not told again.
+    fn start_over(&mut self, on_error: Option<OnError>, reporters: usize) {
+        self.on_error = on_error;
+        self.reporters.resize_with(reporters, Mutex::default);
     }
 
     fn reporter(&self, of: usize) -> &Mutex<Reporter> {

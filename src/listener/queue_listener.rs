@@ -1,6 +1,9 @@
 //! A listener of one's own, on a queue of one's own.
 
 use std::fmt;
+use std::io;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,15 +90,19 @@ pub struct Drained {
 
 /// The worker, while it is not at work.
 struct Inner {
+    /// Which run is under way, from 1; 0 if none. Written under the lock of `state`; read also where that may not be taken.
+    run: AtomicU64,
     state: Mutex<State>,
     ended: Condvar,
 }
 
+/// One start of a listener: what a stop or a flush is about. The next one may follow before they have noticed its end.
+type Run = NonZeroU64;
+
 #[derive(Default)]
 struct State {
     worker: Option<Worker>,
-    /// Whether a thread has the worker, or is about to take it.
-    running: bool,
+    runs: u64,
     cancels: Vec<Cancel>,
     /// Whether the handlers have been cut short: each has to be replaced before it works again.
     cut_short: bool,
@@ -107,7 +114,7 @@ impl QueueListener {
         let (source, overseer) = Source::of(queue);
         let worker = Worker::new(source, Arc::new(Shared::new(None, 0)));
         let state = State { worker: Some(worker), ..State::default() };
-        let inner = Arc::new(Inner { state: Mutex::new(state), ended: Condvar::default() });
+        let inner = Arc::new(Inner { run: AtomicU64::new(0), state: Mutex::new(state), ended: Condvar::default() });
         Self { overseer, inner, policy: Policy::default(), on_error: None }
     }
 
@@ -195,8 +202,10 @@ impl QueueListener {
     ///
     /// If it is started already ([`Error::is_already_started`]), where Python hangs or has two threads; if another listener is
     /// started on the same [`BoundedQueue`](crate::BoundedQueue); a setting that is wrong, no handler at all, or a thread that
-    /// could not be started. And if the last stop had to cut short a handler that has no [other](Handler::another).
+    /// could not be started. And if the last stop had to cut short a handler that has no [other](Handler::another). In a
+    /// child made by `fork`, where [`stop`](Self::stop) does nothing.
     pub fn start(&self) -> Result<(), Error> {
+        not_forked()?;
         let mut state = lock(&self.inner.state);
         self.make_ready(&mut state)?;
         if !self.overseer.claim() {
@@ -207,15 +216,14 @@ impl QueueListener {
         let run = move || {
             let Some(worker) = lock(&inner.state).worker.take() else { return };
             let worker = worker.run();
-            overseer.release();
-            inner.give_back(worker);
+            inner.give_back(worker, &overseer);
         };
         // It has to wait for the lock, and so for what follows.
         if let Err(error) = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(run) {
             self.overseer.release();
             return Err(Error::thread(error));
         }
-        state.running = true;
+        self.inner.begin_run(&mut state);
         Ok(())
     }
 
@@ -228,21 +236,21 @@ impl QueueListener {
     /// can't be started before it comes back. On a listener's own thread (in a handler, say) it does not wait.
     #[doc(alias = "enqueue_sentinel")]
     pub fn stop(&self, timeout: Duration) -> Stats {
-        if process::is_forked() || !self.is_running() {
-            return self.stats();
+        if process::is_forked() {
+            return Stats::default();
         }
-        let control = self.overseer.control();
+        let Some(run) = self.inner.run() else { return self.stats() };
         if on_listener_thread() {
-            control.set_recess(true);
+            self.end(run);
             return self.stats();
         }
         let deadline = after(timeout);
         // What it says is in the stats.
-        let _ = self.overseer.flush(deadline, || !self.is_running());
-        control.set_recess(true);
-        if !self.has_ended_by(deadline) {
-            self.cut_short();
-            self.has_ended_by(after(GRACE));
+        let _ = self.overseer.flush(deadline, || self.inner.is_over(run));
+        self.end(run);
+        if !self.has_ended_by(run, deadline) {
+            self.cut_short(run);
+            self.has_ended_by(run, after(GRACE));
         }
         self.stats()
     }
@@ -258,19 +266,26 @@ impl QueueListener {
         if process::is_forked() {
             return Err(FlushError::forked());
         }
-        if !self.is_running() {
-            return match self.stats().pending {
-                0 if self.overseer.knows_all() => Ok(()),
-                pending => Err(FlushError::not_listening(pending)),
-            };
+        let run = self.inner.run();
+        let without_waiting = |error: fn(u64) -> FlushError| match self.stats().pending {
+            0 if self.overseer.knows_all() => Ok(()),
+            pending => Err(error(pending)),
+        };
+        match run {
+            None => without_waiting(FlushError::not_listening),
+            // It would end the backoff of the handler that asks, which would then fail again, and ask again.
+            Some(_) if on_listener_thread() => without_waiting(FlushError::new),
+            Some(run) => {
+                let flushed = self.overseer.flush(after(timeout), || self.inner.is_over(run));
+                let error = if self.inner.is_over(run) { FlushError::not_listening } else { FlushError::new };
+                flushed.map_err(error)
+            }
         }
-        let deadline = if on_listener_thread() { Instant::now() } else { after(timeout) };
-        self.overseer.flush(deadline, || !self.is_running()).map_err(FlushError::new)
     }
 
     /// Whether it is started. One whose queue was closed ends by itself.
     pub fn is_running(&self) -> bool {
-        lock(&self.inner.state).running
+        self.inner.run().is_some()
     }
 
     /// Where every record is that it has taken out of the queue; or that was put in, if it is a
@@ -312,6 +327,7 @@ impl QueueListener {
     }
 
     fn by_hand(&self, before: impl FnOnce(&mut Worker)) -> Result<Drained, Error> {
+        not_forked()?;
         let mut state = lock(&self.inner.state);
         self.make_ready(&mut state)?;
         if !self.overseer.claim() {
@@ -321,7 +337,7 @@ impl QueueListener {
         // What waits for its next attempt shall have it now.
         self.overseer.control().begin_flush();
         let worker = state.worker.take();
-        state.running = true;
+        self.inner.begin_run(&mut state);
         drop(state);
         // Ready, so it is there; and whatever panics in it is caught there.
         let (settled, mut worker) = (self.stats().settled(), worker.into_iter());
@@ -331,18 +347,17 @@ impl QueueListener {
                 before(&mut worker);
                 waiting = worker.pump();
             });
-            self.overseer.release();
-            self.inner.give_back(worker);
+            self.inner.give_back(worker, &self.overseer);
         }
         Ok(Drained { settled: self.stats().settled() - settled, waiting })
     }
 
     /// Checks all settings of a listener that is not started, and has its handlers ready.
     fn make_ready(&self, state: &mut State) -> Result<(), Error> {
-        if state.running {
+        let Some(worker) = &mut state.worker else { return Err(Error::already_started()) };
+        if self.is_running() {
             return Err(Error::already_started());
         }
-        let Some(worker) = &mut state.worker else { return Err(Error::already_started()) };
         if worker.carriers().is_empty() {
             return Err(Error::invalid("handler", "a listener needs at least one"));
         }
@@ -353,29 +368,43 @@ impl QueueListener {
                 let problem = "was cut short by a stop, and can't make another of itself";
                 return Err(Error::invalid("handler", problem));
             }
-            carrier.set_policy(self.policy);
+            carrier.start_over(self.policy);
         }
         state.cut_short = false;
-        worker.shared = Arc::new(Shared::new(self.on_error.clone(), worker.carriers().len()));
+        let handlers = worker.carriers().len();
+        if let Some(shared) = Arc::get_mut(&mut worker.shared) {
+            shared.start_over(self.on_error.clone(), handlers);
+        }
         state.cancels = worker.carriers().iter().filter_map(Carrier::cancel).collect();
         Ok(())
     }
 
-    fn has_ended_by(&self, deadline: Instant) -> bool {
+    /// Has the run end where it is; does nothing if another one has begun.
+    fn end(&self, run: Run) {
+        let _state = lock(&self.inner.state);
+        if !self.inner.is_over(run) {
+            self.overseer.control().set_recess(true);
+        }
+    }
+
+    fn has_ended_by(&self, run: Run, deadline: Instant) -> bool {
         let mut state = lock(&self.inner.state);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if !state.running || left.is_zero() {
-                return !state.running;
+            if self.inner.is_over(run) || left.is_zero() {
+                return self.inner.is_over(run);
             }
             state = self.inner.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Ends a call of a handler that is under way.
-    fn cut_short(&self) {
+    fn cut_short(&self, run: Run) {
         let cancels = {
             let mut state = lock(&self.inner.state);
+            if self.inner.is_over(run) {
+                return;
+            }
             state.cut_short = true;
             std::mem::take(&mut state.cancels)
         };
@@ -387,13 +416,37 @@ impl QueueListener {
     }
 }
 
+/// A thread that is not in the child may have held any lock at the fork.
+fn not_forked() -> Result<(), Error> {
+    if process::is_forked() {
+        return Err(Error::thread(io::Error::other("a listener does not work in a process forked off its own")));
+    }
+    Ok(())
+}
+
 impl Inner {
-    fn give_back(&self, worker: Worker) {
+    fn run(&self) -> Option<Run> {
+        NonZeroU64::new(self.run.load(Ordering::SeqCst))
+    }
+
+    fn is_over(&self, run: Run) -> bool {
+        self.run() != Some(run)
+    }
+
+    fn begin_run(&self, state: &mut State) {
+        state.runs += 1;
+        self.run.store(state.runs, Ordering::SeqCst);
+    }
+
+    /// The run is over.
+    fn give_back(&self, worker: Worker, overseer: &Overseer) {
         let mut state = lock(&self.state);
         state.worker = Some(worker);
-        state.running = false;
+        overseer.release();
+        self.run.store(0, Ordering::SeqCst);
         drop(state);
         self.ended.notify_all();
+        overseer.control().ledger().look_again();
     }
 }
 
@@ -402,8 +455,8 @@ impl QueueHandler {
     ///
     /// With it, [`flush`](Self::flush) waits for delivery, [`stats`](Self::stats) are those of the delivery, and drops are
     /// told to the destination, as [`Enqueue`](crate::Enqueue) has in its table. A [`BoundedQueue`](crate::BoundedQueue) needs
-    /// no such thing. A listener of another queue would never see the records, and they would stay pending for ever. It is
-    /// to be called before the first record.
+    /// no such thing. It has to be the queue's only listener, and in this process: what another one takes out stays pending
+    /// for ever. It is to be called before the first record.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -428,6 +481,9 @@ impl QueueHandler {
 impl Drop for QueueListener {
     fn drop(&mut self) {
         self.stop(DEFAULT_FLUSH_TIMEOUT);
+        // Not when its last thread has let go of it, but now: handlers and queue are gone when this returns.
+        let worker = if process::is_forked() { None } else { lock(&self.inner.state).worker.take() };
+        drop(worker);
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     /// What has been taken out of the queue, and given to no handler yet.
     records: Vec<LogRecord>,
+    /// How many of them have been through `prepare`.
+    prepared: usize,
     tally: Tally,
     /// Which handler is being called.
     at: Option<usize>,
@@ -51,6 +53,7 @@ impl Worker {
             prepare: None,
             shared,
             records: Vec::new(),
+            prepared: 0,
             tally: Tally::new(0),
             at: None,
         }
@@ -93,9 +96,7 @@ impl Worker {
     /// Puts a record behind those at hand.
     pub(super) fn hand(&mut self, mut record: LogRecord) {
         record.set_sequence(self.source.control().ledger().take_in());
-        let before = self.records.len();
         self.records.push(record);
-        self.prepare_from(before);
     }
 
     /// Takes a batch and delivers it, or waits for one.
@@ -160,16 +161,20 @@ impl Worker {
         let room = self.most_records().saturating_sub(before);
         self.source.take(room, &mut self.records);
         let came = self.records.len() - before;
-        self.prepare_from(before);
+        self.prepare();
         came
     }
 
-    /// Has the user's function look at the records from `start` on.
-    fn prepare_from(&mut self, start: usize) {
+    /// Has the user's function look at the records that it has not seen. A notice of the listener's own it never sees.
+    fn prepare(&mut self) {
+        let start = std::mem::replace(&mut self.prepared, self.records.len());
         let Some(prepare) = &mut self.prepare else { return };
         let ledger = self.source.control().ledger();
         for record in self.records.split_off(start) {
-            let sequence = record.identity().unwrap_or_default();
+            let Some(sequence) = record.sequence() else {
+                self.records.push(record);
+                continue;
+            };
             let outcome = match quietly(|| prepare(record)) {
                 Some(Some(mut prepared)) => {
                     prepared.set_sequence(sequence);
@@ -184,6 +189,7 @@ impl Worker {
             };
             ledger.settle(outcome, [sequence].into_iter());
         }
+        self.prepared = self.records.len();
     }
 
     /// The largest batch that a handler takes. The others get it in portions.
@@ -240,6 +246,9 @@ impl Worker {
 
     /// Gives each handler what has come.
     fn hand_out(&mut self) {
+        // A queue that panicked has kept them from it.
+        self.prepare();
+        self.prepared = 0;
         if self.records.is_empty() {
             return;
         }
@@ -262,7 +271,7 @@ impl Worker {
     /// Tells the destination, and the user, of records that found the queue full, now that there is room again.
     fn tell_losses(&mut self) -> ControlFlow<()> {
         let ledger = self.source.control().ledger();
-        let notice = lock(&self.shared.losses).notice(ledger.found_no_room(), self.source.is_empty());
+        let notice = lock(&self.shared.losses).notice(ledger, self.source.is_empty());
         let Some((count, notice)) = notice else { return ControlFlow::Continue(()) };
         if self.shared.on_error.is_none() {
             lock(self.shared.reporter(0)).dropped(count, ledger.mean_attempt());

@@ -56,7 +56,8 @@ use std::sync::Arc;
 #[doc(alias = "put_nowait")]
 #[doc(alias = "Sender")]
 pub trait Enqueue: Send + Sync {
-    /// Puts a record in, without waiting. It is called on the thread that logs.
+    /// Puts a record in, without waiting. It is called on the thread that logs; what it logs itself is ignored. If it panics,
+    /// that is caught and counted, and the record dropped.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ pub trait Enqueue: Send + Sync {
     fn enqueue(&self, record: LogRecord) -> Result<(), EnqueueError>;
 
     /// Waits until the records put in so far have left the process, for queues that lead out of it; returns how many have
-    /// not after `timeout`. Defaults to none, at once: what is in the queue is with its listener.
+    /// not after `timeout`. A panic is caught and counted, and taken for one. Defaults to none, at once: what is in the queue is with its listener.
     fn flush(&self, timeout: Duration) -> usize {
         let _ = timeout;
         0
@@ -121,6 +122,14 @@ pub trait Dequeue: Send {
     /// found empty, which may not happen before its deadline where records keep coming.
     fn waiting(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether what is in it is lost with it: nobody else can take records out. Defaults to `false`.
+    ///
+    /// A listener that is dropped then counts as abandoned what its [handler](crate::QueueHandler::listener) has put in, which
+    /// would be pending for ever.
+    fn is_last(&self) -> bool {
+        false
     }
 
     /// The queue, if it is the built-in one.
@@ -222,6 +231,10 @@ impl<D: Dequeue + ?Sized> Dequeue for Box<D> {
 
     fn waiting(&self) -> Option<usize> {
         (**self).waiting()
+    }
+
+    fn is_last(&self) -> bool {
+        (**self).is_last()
     }
 
     fn built_in(&self) -> Option<BuiltIn> {

@@ -12,7 +12,7 @@ use log::Record;
 
 use super::budget::{Budget, MAX_BYTES, MAX_RECORDS, NoRoom};
 use super::control::Control;
-use super::thread::patience;
+use super::thread::{on_listener_thread, patience};
 use crate::clock::after;
 use crate::error::Error;
 use crate::ledger::{DropReason, Outcome};
@@ -41,7 +41,7 @@ pub enum Overflow {
     DropNewest,
     /// The record takes the place of the oldest ones. The caller never waits.
     DropOldest,
-    /// The caller waits for room, at most this long; then the record is dropped.
+    /// The caller waits for room, at most this long; then the record is dropped. A listener's thread does not wait.
     Block(Duration),
 }
 
@@ -185,7 +185,8 @@ impl Queue {
             Overflow::Block(at_most) => {
                 // The listener may be napping on a queue that filled up in no time.
                 self.control.wake().interrupt();
-                let deadline = patience(after(at_most));
+                // A listener's thread, which may be who has to make the room, does not wait.
+                let deadline = if on_listener_thread() { Instant::now() } else { patience(after(at_most)) };
                 self.room.wait(deadline, || match self.budget.reserve(size) {
                     Err(_) if self.control.is_closing() => Some(Err(DropReason::Closed)),
                     Err(no_room) if deadline <= Instant::now() => Some(Err(reason(no_room))),

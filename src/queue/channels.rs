@@ -32,6 +32,10 @@ impl Dequeue for flume::Receiver<LogRecord> {
     fn waiting(&self) -> Option<usize> {
         Some(self.len())
     }
+
+    fn is_last(&self) -> bool {
+        self.receiver_count() == 1
+    }
 }
 
 impl Enqueue for mpsc::SyncSender<LogRecord> {
@@ -62,5 +66,8 @@ impl Dequeue for mpsc::Receiver<LogRecord> {
             mpsc::RecvTimeoutError::Timeout => DequeueError::Empty,
             mpsc::RecvTimeoutError::Disconnected => DequeueError::Closed,
         })
+    }
+    fn is_last(&self) -> bool {
+        true
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Flush and stop come this way, and never travel through the queue itself: a full one can't lose them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::wake::Wake;
@@ -13,6 +13,8 @@ use crate::sync::{Mutex, current_thread, lock};
 #[derive(Debug)]
 pub(crate) struct Control {
     ledger: Ledger,
+    /// Which books these are, from 1: never 0, which is nobody's.
+    books: u16,
     wake: Wake,
     /// Calls of `flush` so far: each is a reason for the listener to try at once.
     flushes: AtomicU64,
@@ -20,6 +22,10 @@ pub(crate) struct Control {
     /// Whether the listener is to end, for the time being, with what it has at hand.
     recess: AtomicBool,
 }
+
+/// So many books can be told apart, which are more than a process has queues.
+const BOOKS: u16 = (1 << 15) - 1;
+static NEXT_BOOKS: AtomicU16 = AtomicU16::new(0);
 
 /// What has been asked of a listener: compared with an earlier state, it tells whether there is something new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,7 @@ impl Control {
     pub(crate) fn new(listeners: usize) -> Self {
         Self {
             ledger: Ledger::default(),
+            books: 1 + NEXT_BOOKS.fetch_add(1, Ordering::Relaxed) % BOOKS,
             wake: Wake::new(listeners),
             flushes: AtomicU64::new(0),
             closing: Closing::default(),
@@ -45,6 +52,11 @@ impl Control {
 
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Tells a record's number in these books from one in others.
+    pub(super) fn books(&self) -> u16 {
+        self.books
     }
 
     pub(super) fn wake(&self) -> &Wake {
@@ -66,7 +78,12 @@ impl Control {
 
     /// Waits until every record accepted before this call has its outcome; says how many had none at the deadline.
     pub(crate) fn wait(&self, deadline: Instant) -> u64 {
-        self.ledger.wait(deadline).err().unwrap_or(0)
+        self.wait_unless(deadline, || false)
+    }
+
+    /// The same, unless it is `in_vain`, which is looked at again when [`Ledger::look_again`] says so.
+    pub(super) fn wait_unless(&self, deadline: Instant, in_vain: impl Fn() -> bool) -> u64 {
+        self.ledger.wait_unless(deadline, in_vain).err().unwrap_or(0)
     }
 
     /// Has the listener give up what it has not delivered by the deadline, then end.

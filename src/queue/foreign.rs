@@ -1,11 +1,13 @@
 //! A queue that somebody else has made, with books of ours around it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::any::{Dequeue, DequeueError, Enqueue, EnqueueError};
 use super::control::Control;
-use crate::ledger::{DropReason, Ledger, Outcome};
+use super::thread::as_listener;
+use crate::ledger::{DropReason, Outcome};
 use crate::record::LogRecord;
 use crate::sync::{Condvar, Mutex, lock};
 
@@ -34,19 +36,41 @@ impl ForeignQueue {
     /// Hands the record on, or drops and counts it.
     pub(super) fn put(&self, mut record: LogRecord) {
         let ledger = self.control.ledger();
-        if self.shared {
-            let accepted = Accepted { ledger, number: ledger.take_in() };
-            record.set_sequence(accepted.number);
-            accepted.conclude(self.queue.enqueue(record));
-        } else {
+        if self.control.is_closing() {
+            return ledger.drop_at_door(DropReason::Closed);
+        }
+        if !self.shared {
             // Whoever takes it out gives it a number.
             record.set_sequence(0);
-            match self.queue.enqueue(record) {
+            return match self.enqueue(record) {
                 Ok(()) => ledger.hand_on(),
-                Err(EnqueueError::Full(_)) => ledger.drop_at_door(DropReason::Full),
-                Err(EnqueueError::Closed(_)) => ledger.drop_at_door(DropReason::Closed),
-            }
+                Err(reason) => ledger.drop_at_door(reason),
+            };
         }
+        let number = ledger.take_in();
+        record.set_accepted(self.control.books(), number);
+        if let Err(reason) = self.enqueue(record) {
+            let is_full = reason == DropReason::Full;
+            let outcome = if is_full { Outcome::DroppedFull } else { Outcome::DroppedClosed };
+            ledger.settle(outcome, [number].into_iter());
+        }
+    }
+
+    fn enqueue(&self, record: LogRecord) -> Result<(), DropReason> {
+        let enqueue = || match self.queue.enqueue(record) {
+            Ok(()) => Ok(()),
+            Err(EnqueueError::Full(_)) => Err(DropReason::Full),
+            Err(EnqueueError::Closed(_)) => Err(DropReason::Closed),
+        };
+        // What it logs itself would come back here.
+        as_listener(|| self.quietly(enqueue)).unwrap_or(Err(DropReason::Closed))
+    }
+
+    /// Runs code of the user's, on a thread of theirs: `None` if it panics.
+    fn quietly<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        let result = catch_unwind(AssertUnwindSafe(run));
+        // What a panic left behind may panic itself when it is dropped.
+        result.map_err(std::mem::forget).inspect_err(|()| self.control.ledger().panicked()).ok()
     }
 
     /// Waits until what was put in has its outcome, or is out of the process; says how many records have not at the
@@ -55,31 +79,8 @@ impl ForeignQueue {
         if self.shared {
             return self.control.wait(deadline);
         }
-        self.queue.flush(deadline.saturating_duration_since(Instant::now())) as u64
-    }
-}
-
-/// A record that is in the books, and about to be put in. They are put right if `enqueue` panics.
-struct Accepted<'a> {
-    ledger: &'a Ledger,
-    number: u64,
-}
-
-impl Accepted<'_> {
-    #[expect(clippy::needless_pass_by_value, reason = "a record that was given back ends here")]
-    fn conclude(self, taken: Result<(), EnqueueError>) {
-        match taken {
-            Ok(()) => {}
-            Err(EnqueueError::Full(_)) => self.ledger.settle(Outcome::DroppedFull, [self.number].into_iter()),
-            Err(EnqueueError::Closed(_)) => return,
-        }
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Accepted<'_> {
-    fn drop(&mut self) {
-        self.ledger.settle(Outcome::DroppedClosed, [self.number].into_iter());
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.quietly(|| self.queue.flush(left) as u64).unwrap_or(1)
     }
 }
 
@@ -129,9 +130,9 @@ impl Inlet {
 
     /// Puts a record into the books, if it is not there yet, and into the batch.
     fn came(&mut self, mut record: LogRecord, batch: &mut Vec<LogRecord>) {
-        if record.sequence().is_none() {
-            record.set_sequence(self.control.ledger().take_in());
-        }
+        // One that was in another queue before has a number that means nothing here.
+        let number = record.accepted_in(self.control.books());
+        record.set_sequence(number.unwrap_or_else(|| self.control.ledger().take_in()));
         batch.push(record);
         if let Some((mark, before)) = &mut self.approaching {
             *before = before.saturating_sub(1);
@@ -184,8 +185,45 @@ impl Inlet {
 
     /// Waits for a record, or until it is time to see what is asked of the listener.
     pub(super) fn sleep(&mut self) {
-        if self.held.is_none() && self.marks.asked() == self.marks.passed() {
-            self.held = self.get(SLICE);
+        if self.held.is_some() || self.marks.asked() != self.marks.passed() {
+            return;
+        }
+        let began = Instant::now();
+        self.held = self.get(SLICE);
+        if self.empty && !self.closed && began.elapsed() < LINGER_STEP {
+            // One that does not wait would be asked all the time.
+            self.control.nap(0, LINGER_STEP);
+        }
+    }
+}
+
+/// Records that nobody can take out any more have their outcome.
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        // A panic in a destructor would end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.abandon_rest())).map_err(std::mem::forget);
+    }
+}
+
+impl Inlet {
+    fn abandon_rest(&mut self) {
+        let (control, ledger) = (&self.control, self.control.ledger());
+        if let Some(record) = self.held.take() {
+            // It is out of the queue, and nobody else's.
+            let number = record.accepted_in(control.books()).unwrap_or_else(|| ledger.take_in());
+            ledger.settle(Outcome::Abandoned, [number].into_iter());
+        }
+        if ledger.is_settled() || !self.queue.is_last() {
+            return;
+        }
+        control.close(Instant::now());
+        // A caller that has a number may be about to put its record in.
+        let until = Instant::now() + SLICE;
+        while !ledger.is_settled() && Instant::now() < until {
+            match self.queue.dequeue(Duration::ZERO) {
+                Ok(record) => ledger.settle(Outcome::Abandoned, record.accepted_in(control.books()).into_iter()),
+                Err(_) => std::thread::yield_now(),
+            }
         }
     }
 }

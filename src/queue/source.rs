@@ -140,8 +140,8 @@ impl Overseer {
     pub(crate) fn flush(&self, deadline: Instant, has_ended: impl Fn() -> bool) -> Result<(), u64> {
         let mark = self.marks.as_ref().map(|marks| (marks, marks.ask()));
         self.control.begin_flush();
-        let all_out = mark.is_none_or(|(marks, mark)| marks.wait(mark, deadline, has_ended));
-        match self.control.wait(deadline) {
+        let all_out = mark.is_none_or(|(marks, mark)| marks.wait(mark, deadline, &has_ended));
+        match self.control.wait_unless(deadline, has_ended) {
             0 if all_out => Ok(()),
             pending => Err(pending),
         }

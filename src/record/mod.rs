@@ -69,6 +69,8 @@ struct Has {
 
 /// Numbers from here on are those of notices.
 const NOTICE: u64 = 1 << 63;
+/// Behind so many bits of a number stands whose it is, while the record is in a queue that is not ours.
+const BOOKS: u32 = 48;
 
 impl LogRecord {
     /// The level.
@@ -164,7 +166,7 @@ impl LogRecord {
     /// Which record of its queue it is, from 1: the same at every attempt to deliver it. `None` for a record that has not
     /// been in a queue.
     pub fn sequence(&self) -> Option<u64> {
-        self.identity().filter(|&number| number < NOTICE)
+        self.identity().filter(|&number| number < NOTICE).map(|number| number % (1 << BOOKS))
     }
 
     /// What is known of its site beforehand: of its file and its module path, if they are static, and of its target, if
@@ -180,6 +182,16 @@ impl LogRecord {
 
     pub(crate) fn set_sequence(&mut self, sequence: u64) {
         self.sequence = sequence;
+    }
+
+    /// Gives it a number in these books, for the way through a queue that anybody may put records into, and take them out of.
+    pub(crate) fn set_accepted(&mut self, books: u16, number: u64) {
+        self.sequence = (u64::from(books) << BOOKS) + number;
+    }
+
+    /// Its number in these books, if it has one there.
+    pub(crate) fn accepted_in(&self, books: u16) -> Option<u64> {
+        (self.sequence >> BOOKS == u64::from(books)).then_some(self.sequence % (1 << BOOKS))
     }
 
     /// Makes it a record of the listener's own: sent like any other, but in nobody's books.

@@ -24,6 +24,8 @@ NUMBERS = {
     "thread": int,
     "process": int,
 }
+# Python's own handler sends what is None as this text, and leaves it to the receiver.
+MAY_BE_NONE = ["args", "exc_info", "exc_text", "stack_info", "funcName", "taskName"]
 REPORTED_HEADERS = ["Content-Type", "Content-Length", "Transfer-Encoding", "User-Agent"]
 
 formatter = logging.Formatter(LINE)
@@ -48,7 +50,10 @@ def rebuilt(form):
     attributes = {key: value for key, [value] in fields.items()}
     for key, number in NUMBERS.items():
         attributes[key] = number(attributes[key])
-    return logging.makeLogRecord(attributes)
+    for key in MAY_BE_NONE:
+        if attributes.get(key) == "None":
+            attributes[key] = None
+    return logging.makeLogRecord(attributes), attributes
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -76,8 +81,9 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def take(self, path, form):
         try:
-            record = rebuilt(form)
+            record, attributes = rebuilt(form)
             report(
+                attributes=attributes,
                 formatted=formatter.format(record),
                 asctime=record.asctime,
                 thread=record.threadName,

@@ -115,7 +115,7 @@ fn bytes_differ_from_pythons_in_two_characters_alone() {
     }
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     Case::all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/corpus.jsonl"))
 }
 
@@ -171,14 +171,21 @@ fn first_difference(found: &Dictionary, expected: &Dictionary) -> String {
 }
 
 /// What Python makes of a record, and what is to arrive of it.
-trait ByPython {
+pub(crate) trait ByPython {
     fn python(&self, plain: &Case) -> Dictionary;
     fn clashes(&self) -> bool;
+    /// Whether a program in Python can have the record: it has no key twice or in place of a field, and a file always.
+    fn python_can_have_it(&self) -> bool;
     fn extra_keys(&self) -> Vec<String>;
     fn expected(&self, plain: &Case, used: &mut BTreeSet<(&str, &str)>) -> Dictionary;
 }
 
 impl ByPython for Case {
+    fn python_can_have_it(&self) -> bool {
+        let keys: BTreeSet<_> = self.key_values.iter().map(|(key, ..)| key).collect();
+        !self.clashes() && keys.len() == self.key_values.len() && self.file.is_some()
+    }
+
     /// What Python sends, in its order, without values for the fields that differ from run to run.
     fn python(&self, plain: &Case) -> Dictionary {
         if self.clashes() {

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use logpost::*;
+use logpost_test_support::have;
 
 use crate::house::source_files;
 
@@ -321,16 +323,9 @@ fn what_the_comparison_claims_is_proved() {
         let proofs = ["](tests/", "](examples/", "](src/"];
         assert!(is_no_claim || proofs.iter().any(|proof| ours.contains(proof)), "{row:?}");
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut tests = 0;
-    for row in rows(section(include_str!("../../docs/comparison.md"), "## logpost 0.1.0")) {
-        let Some(file) = row[1].strip_prefix('[').and_then(|link| link.split(']').next()) else { continue };
-        let source = fs::read_to_string(root.join(file)).unwrap();
-        for name in code(row[2]) {
-            assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
-            tests += 1;
-        }
-    }
+    let tests =
+        rows(section(include_str!("../../docs/comparison.md"), "## logpost 0.1.0")).map(|row| proofs(row[1], row[2]));
+    let tests: usize = tests.sum();
     assert!(tests > 30, "{tests}");
 }
 
@@ -374,5 +369,42 @@ fn what_is_said_of_servers_is_seen_or_has_its_source() {
     for preset in presets {
         assert!(document.contains(&format!("| [`{preset}`](#")), "{preset} is in no row");
         assert!(document.contains(&format!(" = presets::{preset}(")), "{preset} has no lines");
+    }
+}
+
+/// How many tests a row names, which are all in the file that it links to.
+fn proofs(file: &str, tests: &str) -> usize {
+    let Some(file) = file.strip_prefix('[').and_then(|link| link.split(']').next()) else { return 0 };
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    code(tests).inspect(|name| assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}")).count()
+}
+
+/// Each part of Python's classes has its test, or a reason why there is no such thing; and no part is missing.
+#[test]
+fn each_part_of_python_s_classes_is_proved() {
+    let parity = include_str!("../../docs/python.md");
+    let mut tests = 0;
+    for row in rows(parity).filter(|row| row.len() == 4 && row[2] != "file" && row[2] != "---") {
+        let proofs = proofs(row[2], row[3]);
+        assert!(proofs > 0 || row[1].starts_with("none"), "{row:?}");
+        tests += proofs;
+    }
+    assert!(tests > 60, "{tests}");
+
+    if !have("python3", "--version") {
+        return;
+    }
+    let listed: BTreeSet<_> =
+        rows(parity).flat_map(|row| code(row[0]).map(str::to_owned).collect::<Vec<_>>()).collect();
+    let script = "from logging.handlers import *\n\
+                  queue = type('Queue', (), {})()\n\
+                  parts = [HTTPHandler('h', '/'), QueueHandler(queue), QueueListener(queue)]\n\
+                  print(*{name for part in parts for name in dir(part) if not name.startswith('_')}, sep='\\n')";
+    let python = Command::new("python3").args(["-c", script]).output().unwrap();
+    assert!(python.status.success(), "{python:?}");
+    let parts = String::from_utf8(python.stdout).unwrap();
+    assert!(parts.lines().count() > 30, "{parts}");
+    for part in parts.lines() {
+        assert!(listed.contains(part), "{part} is not in docs/python.md");
     }
 }

@@ -110,16 +110,16 @@ fn first_difference(found: &BTreeMap<String, Vec<String>>, expected: &BTreeMap<S
     format!("records of the threads {:?}", found.keys())
 }
 
-fn parsed(line: &str) -> Value {
+pub(crate) fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-fn string(value: &Value) -> &str {
+pub(crate) fn string(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
 /// One of the scripts in tests/data, running.
-fn python(script: &str) -> Program {
+pub(crate) fn python(script: &str) -> Program {
     Program::start(Command::new("python3").arg(format!("{}/tests/data/{script}", env!("CARGO_MANIFEST_DIR"))))
 }
 

@@ -3,6 +3,7 @@
 mod batches;
 mod bounds;
 mod corpus;
+mod cpython;
 mod deliver;
 mod docs;
 mod faults;
@@ -23,9 +24,11 @@ mod presets;
 mod property;
 mod proxy;
 mod queue;
+mod queue_attacks;
 mod queues;
 mod regressions;
 mod requests;
+mod same_program;
 mod testing;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;

@@ -291,7 +291,9 @@ fn a_handler_that_panics_loses_only_its_record() {
 fn each_handler_has_a_queue_and_a_level_of_its_own() {
     let (gate, keeper) = gate();
     let (all, errors) = (CaptureHandler::new(), CaptureHandler::new());
+    // Said, since `log::max_level` is the default, which other tests raise.
     let (logger, guard) = logpost::builder()
+        .level(log::LevelFilter::Info)
         .handler(gate)
         .handler(all.clone())
         .handler(Pipeline::new(errors.clone()).level(log::LevelFilter::Error))
