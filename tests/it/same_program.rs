@@ -1,4 +1,4 @@
-//! The same program twice: tests/data/same_program.py, with Python's QueueHandler, QueueListener and HTTPHandler, and the one
+//! The same program twice: `tests/data/same_program.py`, with Python's `QueueHandler`, `QueueListener` and `HTTPHandler`, and the one
 //! below, with ours, send the same records to one receiver, a program of Python's that knows nothing of logpost. What it
 //! rebuilds of both is the same, field by field, by the rules of `compare`.
 
@@ -11,7 +11,7 @@ use logpost_test_support::corpus::Case;
 use logpost_test_support::{LONG, have};
 use serde_json::{Map, Value};
 
-use crate::corpus::{ByPython as _, cases};
+use crate::corpus::{ByPython, cases};
 use crate::interop::{parsed, python, string};
 
 type Attributes = Map<String, Value>;
@@ -30,7 +30,7 @@ fn a_receiver_can_not_tell_who_sends() {
     let mut other = python("same_program.py");
     other.send(url.as_bytes());
     let sent: usize = other.line().parse().unwrap();
-    let cases: Vec<_> = cases().into_iter().filter(|case| case.python_can_have_it()).collect();
+    let cases: Vec<_> = cases().into_iter().filter(ByPython::python_can_have_it).collect();
     let workers = 2 * (Level::iter().count() + 1);
     assert_eq!(sent, cases.len() + workers, "the programs are not the same");
     same_program(&url, &cases);

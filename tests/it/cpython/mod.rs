@@ -1,4 +1,4 @@
-//! CPython's own tests of `HTTPHandler`, `QueueHandler` and `QueueListener` (Lib/test/test_logging.py, 3.14), each with its
+//! `CPython`'s own tests of `HTTPHandler`, `QueueHandler` and `QueueListener` (`Lib/test/test_logging.py`, 3.14), each with its
 //! counterpart under the same name: the same promise, kept by our API. A module is a class of theirs. Where Rust has no
 //! counterpart, a line at its place says why; docs/python.md has all of them in a table.
 
