@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::fields;
 use crate::filter::Filter;
 use crate::global;
-use crate::guard::{Backend, Guard};
-use crate::listener::{Failure, OnError, QueueListener};
+use crate::guard::{Backend, Guard, Outlet};
+use crate::listener::{Crew, Failure, OnError};
 use crate::logger::{Gate, Logger, Settings};
 use crate::panics;
 use crate::pipeline::{Pipeline, Prepared};
@@ -31,6 +31,7 @@ pub struct Builder {
     filter: Option<Result<Filter, Error>>,
     settings: Settings,
     pipelines: Vec<Pipeline>,
+    queues: Vec<QueueHandler>,
     tees: Tees,
     on_error: Option<OnError>,
     log_panics: bool,
@@ -126,6 +127,35 @@ impl Builder {
     #[doc(alias = "addHandler")]
     pub fn handler(mut self, pipeline: impl Into<Pipeline>) -> Self {
         self.pipelines.push(pipeline.into());
+        self
+    }
+
+    /// Adds a queue whose listener is somebody else's, in place of a [`Pipeline`]: a queue of one's own, or a [`QueueHandler`]
+    /// with one. There may be any number of them, also beside pipelines. Defaults to none.
+    ///
+    /// Its records pass the logger's own [level](Self::level) or filter, and then the handler's. In
+    /// [`Guard::stats_by_pipeline`] it is `queue-1`, `queue-2` and so on. [`Guard::flush`] and the flush at the end of the
+    /// process wait for delivery where the [listener is known](QueueHandler::listener), or the queue is a
+    /// [`BoundedQueue`](crate::BoundedQueue); otherwise for [`Enqueue::flush`](crate::Enqueue::flush). [`Guard::stop`] puts
+    /// nothing more in, flushes, and leaves the listener to who has started it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use logpost::{BoundedQueue, CaptureHandler, QueueListener};
+    ///
+    /// let queue = BoundedQueue::new();
+    /// let (logger, guard) = logpost::builder().queue(queue.clone()).build()?;
+    /// log::info!(logger: logger, "early"); // waits for a listener
+    ///
+    /// let listener = QueueListener::new(queue).handler(CaptureHandler::new());
+    /// listener.start()?;
+    /// guard.flush(Duration::from_secs(5))?;
+    /// assert_eq!(guard.stats().delivered, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "QueueHandler")]
+    pub fn queue(mut self, queue: impl Into<QueueHandler>) -> Self {
+        self.queues.push(queue.into().of_logger());
         self
     }
 
@@ -271,8 +301,8 @@ impl Builder {
     }
 
     fn start(self) -> Result<(Logger, Backend), Error> {
-        if self.pipelines.is_empty() {
-            return Err(Error::invalid("handler", "a logger needs at least one"));
+        if self.pipelines.is_empty() && self.queues.is_empty() {
+            return Err(Error::invalid("handler", "a logger needs at least one, or a queue"));
         }
         let filter = self.filter.transpose()?;
         let Settings { max_message_bytes, flush_timeout } = self.settings;
@@ -283,30 +313,36 @@ impl Builder {
         fields::start_clock();
         let prepared = self.pipelines.into_iter().zip(1..).map(|(pipeline, place)| pipeline.prepare(place));
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-        Prepared::check_names(&prepared)?;
-        let wanted = prepared.iter().map(|pipeline| pipeline.filter.widest()).max().unwrap_or(LevelFilter::Off);
+        let queue_names: Vec<_> = (1..=self.queues.len()).map(|place| format!("queue-{place}")).collect();
+        Prepared::check_names(&prepared, &queue_names)?;
+        let of_pipelines = prepared.iter().map(|pipeline| pipeline.filter.widest());
+        let wanted = of_pipelines.chain(self.queues.iter().map(QueueHandler::widest)).max().unwrap_or(LevelFilter::Off);
         let gate = Arc::new(Gate::new(filter, wanted, self.tees));
         let (mut handlers, mut waited_for) = (Vec::new(), Vec::new());
-        let mut listeners = Vec::new();
+        let mut outlets = Vec::new();
         for pipeline in prepared {
-            let may_block = pipeline.may_block();
             let Prepared { name, workers, filter, limits, policy } = pipeline;
             let queue = Arc::new(Queue::new(limits, workers.len()));
-            let handler = QueueHandler::new(Arc::clone(&queue), filter);
-            let group = if may_block { &mut waited_for } else { &mut handlers };
-            group.push(handler);
-            match QueueListener::start(queue, workers, policy, self.on_error.clone()) {
-                Ok(listener) => listeners.push((name, listener)),
+            let handler = QueueHandler::of_pipeline(Arc::clone(&queue), filter);
+            let group = if handler.may_block() { &mut waited_for } else { &mut handlers };
+            group.push(handler.clone());
+            match Crew::start(queue, workers, policy, self.on_error.clone()) {
+                Ok(crew) => outlets.push(Outlet { name, handler, crew: Some(crew) }),
                 Err(error) => {
-                    Backend::new(gate, listeners, flush_timeout).dismantle();
+                    Backend::new(gate, outlets, flush_timeout).dismantle();
                     return Err(Error::thread(error));
                 }
             }
         }
+        for (handler, name) in self.queues.into_iter().zip(queue_names) {
+            let group = if handler.may_block() { &mut waited_for } else { &mut handlers };
+            group.push(handler.clone());
+            outlets.push(Outlet { name, handler, crew: None });
+        }
         // Last, so that no other pipeline's record waits for room in these.
         handlers.append(&mut waited_for);
         let logger = Logger::new(Arc::clone(&gate), handlers, &self.settings);
-        Ok((logger, Backend::new(gate, listeners, flush_timeout)))
+        Ok((logger, Backend::new(gate, outlets, flush_timeout)))
     }
 }
 

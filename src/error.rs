@@ -22,6 +22,7 @@ pub struct Error {
 enum Kind {
     Setting { name: &'static str, problem: String },
     AlreadyInitialized,
+    AlreadyStarted,
     Thread(io::Error),
 }
 
@@ -38,6 +39,11 @@ impl Error {
     /// Whether the process has a logger already: one of ours or another backend's.
     pub fn is_already_initialized(&self) -> bool {
         matches!(self.kind, Kind::AlreadyInitialized)
+    }
+
+    /// Whether a [`QueueListener`](crate::QueueListener) that is started was to be started again.
+    pub fn is_already_started(&self) -> bool {
+        matches!(self.kind, Kind::AlreadyStarted)
     }
 
     pub(crate) fn invalid(name: &'static str, problem: impl Into<String>) -> Self {
@@ -57,6 +63,10 @@ impl Error {
         Self { kind: Kind::AlreadyInitialized }
     }
 
+    pub(crate) fn already_started() -> Self {
+        Self { kind: Kind::AlreadyStarted }
+    }
+
     pub(crate) fn thread(source: io::Error) -> Self {
         Self { kind: Kind::Thread(source) }
     }
@@ -67,6 +77,7 @@ impl fmt::Display for Error {
         match &self.kind {
             Kind::Setting { name, problem } => write!(f, "{name}: {problem}"),
             Kind::AlreadyInitialized => f.write_str("init: the process already has a logger"),
+            Kind::AlreadyStarted => f.write_str("start: the listener is started already"),
             Kind::Thread(_) => f.write_str("the listener's thread could not be started"),
         }
     }
@@ -93,24 +104,37 @@ impl std::error::Error for Error {
 
 /// A flush that ran into its deadline: so many of the records accepted before it have no outcome yet.
 ///
-/// None of them is lost: their delivery goes on. The exception is a process that was forked after the logger was made: it
-/// has no listener, so that what it logs goes nowhere.
+/// None of them is lost: their delivery goes on, or will when the [`QueueListener`](crate::QueueListener) is started that they
+/// wait for. The exception is a process that was forked after the logger was made: it has no listener, so that what it logs
+/// goes nowhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FlushError {
     pending: u64,
-    forked: bool,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Deadline,
+    Forked,
+    NotListening,
 }
 
 impl FlushError {
     pub(crate) fn new(pending: u64) -> Self {
-        Self { pending, forked: false }
+        Self { pending, reason: Reason::Deadline }
     }
 
     pub(crate) fn forked() -> Self {
-        Self { pending: 0, forked: true }
+        Self { pending: 0, reason: Reason::Forked }
     }
 
-    /// How many records were waited for in vain; 0 in a forked process, which can't tell.
+    pub(crate) fn not_listening(pending: u64) -> Self {
+        Self { pending, reason: Reason::NotListening }
+    }
+
+    /// How many records were waited for in vain, as far as is known: in a forked process 0, and those in a queue that is not
+    /// ours are not among them until its listener has taken them out.
     pub fn pending(&self) -> u64 {
         self.pending
     }
@@ -125,10 +149,14 @@ impl fmt::Debug for FlushError {
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.forked {
-            return f.write_str("the logger was made before this process was forked, and delivers nothing in it");
+        let pending = Records(self.pending);
+        match self.reason {
+            Reason::Deadline => write!(f, "{pending} still pending when the flush's time was up"),
+            Reason::Forked => {
+                f.write_str("the logger was made before this process was forked, and delivers nothing in it")
+            }
+            Reason::NotListening => write!(f, "the queue's listener is not started ({pending} pending)"),
         }
-        write!(f, "{} still pending when the flush's time was up", Records(self.pending))
     }
 }
 

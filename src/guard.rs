@@ -14,10 +14,10 @@ use crate::error::Error;
 use crate::error::FlushError;
 #[cfg(feature = "env-filter")]
 use crate::filter::Filter;
-use crate::listener::{QueueListener, print};
-use crate::logger::{self, Gate};
+use crate::listener::{Crew, print};
+use crate::logger::Gate;
 use crate::process;
-use crate::queue::on_listener_thread;
+use crate::queue::{self, QueueHandler, on_listener_thread};
 use crate::stats::{PipelineStats, Stats};
 use crate::sync::{Mutex, lock};
 
@@ -82,8 +82,7 @@ impl Guard {
     /// # Ok::<(), logpost::Error>(())
     /// ```
     pub fn stats_of(&self, name: &str) -> Option<Stats> {
-        let (_, listener) = self.backend.listeners.iter().find(|(of, _)| of == name)?;
-        Some(listener.queue().ledger().snapshot())
+        self.backend.outlets.iter().find(|outlet| outlet.name == name).map(Outlet::stats)
     }
 
     /// Where every record is, by pipeline, in the order of [`Builder::handler`](crate::Builder::handler).
@@ -95,9 +94,8 @@ impl Guard {
     /// # Ok::<(), logpost::Error>(())
     /// ```
     pub fn stats_by_pipeline(&self) -> Vec<PipelineStats> {
-        let stats = |listener: &QueueListener| listener.queue().ledger().snapshot();
-        let listeners = self.backend.listeners.iter();
-        listeners.map(|(name, listener)| PipelineStats { name: name.clone(), stats: stats(listener) }).collect()
+        let outlets = self.backend.outlets.iter();
+        outlets.map(|outlet| PipelineStats { name: outlet.name.clone(), stats: outlet.stats() }).collect()
     }
 
     /// Lets through what is at `level` or graver from now on, in place of the level or the filter that was set before.
@@ -169,11 +167,33 @@ impl fmt::Debug for Guard {
 #[derive(Debug)]
 pub(crate) struct Backend {
     gate: Arc<Gate>,
-    /// By name.
-    listeners: Vec<(String, QueueListener)>,
+    outlets: Vec<Outlet>,
     flush_timeout: Duration,
     /// The last of the flushes at a drop that ran into its deadline.
     in_vain: Mutex<Option<InVain>>,
+}
+
+/// One way out of the logger: a pipeline, or a queue that somebody else listens to.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) name: String,
+    pub(crate) handler: QueueHandler,
+    /// Who listens, where that is ours.
+    pub(crate) crew: Option<Crew>,
+}
+
+impl Outlet {
+    fn stats(&self) -> Stats {
+        self.handler.stats()
+    }
+
+    /// Takes no record from now on, and has ours who listens end by the deadline.
+    fn close(&self, deadline: Instant) {
+        self.handler.shut();
+        if let Some(crew) = &self.crew {
+            crew.close(deadline);
+        }
+    }
 }
 
 /// A flush that ran into its deadline: when that was, and how long it and those just before it had waited.
@@ -193,8 +213,8 @@ const AFTER_VAIN: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Backend {
-    pub(crate) fn new(gate: Arc<Gate>, listeners: Vec<(String, QueueListener)>, flush_timeout: Duration) -> Self {
-        Self { gate, listeners, flush_timeout, in_vain: Mutex::new(None) }
+    pub(crate) fn new(gate: Arc<Gate>, outlets: Vec<Outlet>, flush_timeout: Duration) -> Self {
+        Self { gate, outlets, flush_timeout, in_vain: Mutex::new(None) }
     }
 
     /// That of the logger.
@@ -202,12 +222,16 @@ impl Backend {
         &self.gate
     }
 
-    fn listeners(&self) -> impl Iterator<Item = &QueueListener> + Clone {
-        self.listeners.iter().map(|(_, listener)| listener)
+    fn handlers(&self) -> impl Iterator<Item = &QueueHandler> + Clone {
+        self.outlets.iter().map(|outlet| &outlet.handler)
+    }
+
+    fn crews(&self) -> impl Iterator<Item = &Crew> {
+        self.outlets.iter().filter_map(|outlet| outlet.crew.as_ref())
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
+        let result = queue::flush(self.handlers(), after(timeout));
         if result.is_ok() {
             *lock(&self.in_vain) = None;
         }
@@ -220,27 +244,27 @@ impl Backend {
             return Stats::default();
         }
         let deadline = after(timeout);
-        for listener in self.listeners() {
-            listener.queue().close(deadline);
-        }
+        self.outlets.iter().for_each(|outlet| outlet.close(deadline));
         // A listener's own thread is who has to deliver until then.
         if !on_listener_thread() {
-            let is_late = |listener: &&QueueListener| !listener.has_ended_by(deadline);
-            let late: Vec<_> = self.listeners().filter(is_late).collect();
-            for listener in &late {
-                listener.give_up();
+            let is_late = |crew: &&Crew| !crew.has_ended_by(deadline);
+            let late: Vec<_> = self.crews().filter(is_late).collect();
+            for crew in &late {
+                crew.give_up();
             }
             let grace = after(GRACE);
-            for listener in late {
-                listener.has_ended_by(grace);
+            for crew in late {
+                crew.has_ended_by(grace);
             }
+            // Their listeners are not ours to stop: what is not delivered by then stays with them.
+            let elsewhere = self.outlets.iter().filter(|outlet| outlet.crew.is_none());
+            let _ = queue::flush(elsewhere.map(|outlet| &outlet.handler), deadline);
         }
         self.stats()
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let all = self.listeners().map(|listener| listener.queue().ledger().snapshot());
-        all.fold(Stats::default(), Stats::add)
+        self.outlets.iter().map(Outlet::stats).fold(Stats::default(), Stats::add)
     }
 
     /// Flushes before the program goes on, or ends. Where another guard has just waited in vain, that time counts: at exit
@@ -251,7 +275,7 @@ impl Backend {
         let began = Instant::now();
         // The server may be well again by now.
         let timeout = self.flush_timeout.saturating_sub(before).max(AFTER_VAIN).min(self.flush_timeout);
-        let result = logger::flush(self.listeners().map(QueueListener::queue), after(timeout));
+        let result = queue::flush(self.handlers(), after(timeout));
         let in_vain = InVain { until: Instant::now(), waited: before + began.elapsed() };
         *lock(&self.in_vain) = result.is_err().then_some(in_vain);
         // A panic in a destructor would end the process. The panic hook has told of it.
@@ -277,6 +301,6 @@ impl Backend {
     /// Ends all listeners, which have nothing to do.
     pub(crate) fn dismantle(self) {
         self.stop(Duration::ZERO);
-        self.listeners.into_iter().for_each(|(_, listener)| listener.join());
+        self.outlets.into_iter().filter_map(|outlet| outlet.crew).for_each(Crew::join);
     }
 }

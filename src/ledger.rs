@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Abandoned,
     /// Pushed out of the queue by a newer one.
     DroppedOldest,
+    /// Taken in, and handed back by a queue that was full.
+    DroppedFull,
     /// Taken in while the queue was being closed, and handed back.
     DroppedClosed,
 }
@@ -33,6 +35,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     taken_in: AtomicU64,
+    /// Handed on to a queue whose listener has books of its own: no more is known of them, nor needs to be.
+    handed_on: AtomicU64,
     full: AtomicU64,
     full_bytes: AtomicU64,
     closed: AtomicU64,
@@ -47,6 +51,7 @@ struct Settled {
     rejected: u64,
     abandoned: u64,
     oldest: u64,
+    full: u64,
     closed: u64,
     attempts: u64,
     retries: u64,
@@ -60,7 +65,7 @@ struct Settled {
 
 impl Settled {
     fn total(&self) -> u64 {
-        self.delivered + self.rejected + self.abandoned + self.oldest + self.closed
+        self.delivered + self.rejected + self.abandoned + self.oldest + self.full + self.closed
     }
 }
 
@@ -76,6 +81,11 @@ impl Ledger {
     /// Gives a record its number, from 1. Its room in the queue is reserved, and an outcome will follow.
     pub(crate) fn take_in(&self) -> u64 {
         self.taken_in.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// A record is somebody else's to deliver now.
+    pub(crate) fn hand_on(&self) {
+        self.handed_on.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn drop_at_door(&self, reason: DropReason) {
@@ -133,6 +143,7 @@ impl Ledger {
             Outcome::Rejected => settled.rejected += count,
             Outcome::Abandoned => settled.abandoned += count,
             Outcome::DroppedOldest => settled.oldest += count,
+            Outcome::DroppedFull => settled.full += count,
             Outcome::DroppedClosed => settled.closed += count,
         }
         drop(settled);
@@ -175,8 +186,8 @@ impl Ledger {
 
     /// How many records have found no room so far.
     pub(crate) fn found_no_room(&self) -> u64 {
-        let oldest = lock(&self.settled).oldest;
-        self.full.load(Ordering::Relaxed) + self.full_bytes.load(Ordering::Relaxed) + oldest
+        let settled = lock(&self.settled);
+        self.full.load(Ordering::Relaxed) + self.full_bytes.load(Ordering::Relaxed) + settled.oldest + settled.full
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -185,14 +196,15 @@ impl Ledger {
         let taken_in = self.taken_in.load(Ordering::SeqCst);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let pending = taken_in - settled.total();
+        let handed_on = count(&self.handed_on);
         Stats {
-            accepted: taken_in - settled.oldest - settled.closed,
-            delivered: settled.delivered,
+            accepted: taken_in - settled.oldest - settled.full - settled.closed + handed_on,
+            delivered: settled.delivered + handed_on,
             pending,
             rejected: settled.rejected,
             abandoned: settled.abandoned,
             dropped: Dropped {
-                full: count(&self.full),
+                full: count(&self.full) + settled.full,
                 full_bytes: count(&self.full_bytes),
                 oldest: settled.oldest,
                 closed: count(&self.closed) + settled.closed,

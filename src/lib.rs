@@ -14,10 +14,12 @@
 //! 4. [What is logged, and where to](#what-is-logged-and-where-to)
 //! 5. [What is sent](#what-is-sent)
 //! 6. [Behind a proxy](#behind-a-proxy), and [https](#https)
-//! 7. [In tests](#in-tests)
-//! 8. [Nothing arrives](#nothing-arrives): how to find out in three steps
-//! 9. [Defaults](#defaults): every setting, in one table
-//! 10. [Features](#features)
+//! 7. [Queues of your own](#queues-of-your-own), listeners that start and stop, and [several
+//!    processes](#several-processes)
+//! 8. [In tests](#in-tests)
+//! 9. [Nothing arrives](#nothing-arrives): how to find out in three steps
+//! 10. [Defaults](#defaults): every setting, in one table
+//! 11. [Features](#features)
 //!
 //! # Quick start
 //!
@@ -266,6 +268,43 @@
 //! has rustls ask the system; `client_certificate` is for servers that want to know who calls. A certificate that is
 //! not good loses nothing: the records wait until it is.
 //!
+//! # Queues of your own
+//!
+//! A [`Pipeline`] has a queue, and threads that run as long as the logger. Its parts are there by themselves too, as in
+//! Python: a [`QueueHandler`] puts records into any queue-like object ([`Enqueue`]), and a [`QueueListener`] takes them out
+//! ([`Dequeue`]) and passes each to several handlers. The listener can be started, stopped and started again, without a
+//! record lost in between. [`BoundedQueue`] is a pipeline's queue; flume's and the standard library's channels are queues
+//! as they are. [`Enqueue`] has a table of what is promised for which.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use std::time::Duration;
+//! use log::Level;
+//! use logpost::{CaptureHandler, QueueHandler, QueueListener};
+//!
+//! let (sender, receiver) = mpsc::sync_channel(10_000);
+//! let (file, alerts) = (CaptureHandler::new(), CaptureHandler::new());
+//! let listener = QueueListener::new(receiver)
+//!     .handler(file)
+//!     .handler_at(Level::Error, alerts)
+//!     .respect_handler_level(true)
+//!     .prepare(|record| (record.target() != "noise").then_some(record));
+//! listener.start()?;
+//!
+//! let handler = QueueHandler::new(sender).listener(&listener);
+//! let (logger, guard) = logpost::builder().queue(handler).build()?;
+//! log::info!(logger: logger, "hello");
+//! guard.flush(Duration::from_secs(5))?;
+//! listener.stop(Duration::from_secs(5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Several processes
+//!
+//! With the feature `serde`, a [`LogRecord`] crosses processes and keeps what it is: `process`, `processName`, `thread` and
+//! `created` stay those of the process that logged it. The example `multiprocess` has one listener for any number of
+//! children, over a Unix domain socket. [`LogRecord::builder`] makes records of what other programs send.
+//!
 //! # In tests
 //!
 //! [`Builder::build`] installs nothing, and [`CaptureHandler`] keeps what it gets. [`testing`] has a web server too.
@@ -330,7 +369,8 @@
 //! |---|---|---|
 //! | [`Builder::level`] | Info | [`DEFAULT_LEVEL`] |
 //! | `Builder::filter`, `Builder::filter_env` | none: the level decides | |
-//! | [`Builder::handler`] | none: it takes one at least | |
+//! | [`Builder::handler`] | none: it takes one at least, or a queue | |
+//! | [`Builder::queue`] | none | |
 //! | [`Builder::tee`] | none | |
 //! | [`Builder::on_error`] | lines on stderr | |
 //! | [`Builder::log_panics`] | false | |
@@ -351,6 +391,19 @@
 //! | [`Retry::max_attempts`] | no limit | |
 //! | [`Retry::max_age`] | no limit | |
 //! | `Retry-After` that is granted (not a setting) | 5 min | [`MAX_RETRY_AFTER`] |
+//! | [`BoundedQueueBuilder::capacity`] | 65,536 records | [`DEFAULT_CAPACITY`] |
+//! | [`BoundedQueueBuilder::capacity_bytes`] | 32 MiB | [`DEFAULT_CAPACITY_BYTES`] |
+//! | [`BoundedQueueBuilder::preallocate`] | 16,384 records: 2 MiB | [`DEFAULT_PREALLOCATED`] |
+//! | [`BoundedQueueBuilder::overflow`] | [`DropNewest`](Overflow::DropNewest) | [`Overflow`] |
+//! | [`QueueHandler::level`] | Trace: all of it | |
+//! | [`QueueHandler::listener`] | nobody known | |
+//! | [`QueueListener::handler`], [`QueueListener::handler_at`] | none: it takes one at least | |
+//! | [`QueueListener::respect_handler_level`] | false | |
+//! | [`QueueListener::prepare`] | none | |
+//! | [`QueueListener::retry`] | [`Retry::default`] | |
+//! | [`QueueListener::delivery`] | [`AtLeastOnce`](Delivery::AtLeastOnce) | [`Delivery`] |
+//! | [`QueueListener::on_error`] | lines on stderr | |
+//! | how long a dropped `QueueListener`, and `log`'s own flush of a `QueueHandler`, may take (not a setting) | 5 s | [`DEFAULT_FLUSH_TIMEOUT`] |
 //! | [`HttpHandlerBuilder::method`] | [`Post`](Method::Post) | [`Method`] |
 //! | [`HttpHandlerBuilder::credentials`] | those in the URL, if any | |
 //! | [`HttpHandlerBuilder::bearer_token`], [`HttpHandlerBuilder::bearer_token_with`] | none | |
@@ -393,6 +446,7 @@
 //! | `native-tls` | off | https, by the system's TLS library: OpenSSL on Linux, `SChannel` on Windows, Secure Transport on macOS |
 //! | `platform-verifier` | off | `HttpHandlerBuilder::platform_verifier`; with `rustls` |
 //! | `gzip` | off | `HttpHandlerBuilder::gzip_above`: large bodies are compressed |
+//! | `serde` | off | [`LogRecord`] can be serialized, for records that cross processes |
 //! | `json` | off | JSON: `Json`, `JsonLines`, `FormField`, and `presets` for log collectors |
 //! | `testing` | off | `testing::Server`, a web server for tests |
 //!
@@ -450,11 +504,16 @@ pub use http::{
 };
 #[cfg(feature = "json")]
 pub use http::{FormField, Json, JsonLines, presets};
-pub use listener::{Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Failure, MAX_RETRY_AFTER, Retry};
-pub use logger::{DEFAULT_FLUSH_TIMEOUT, DEFAULT_LEVEL, Logger};
+pub use listener::{
+    Action, DEFAULT_FIRST_DELAY, DEFAULT_MAX_DELAY, Delivery, Drained, Failure, MAX_RETRY_AFTER, QueueListener, Retry,
+};
+pub use logger::{DEFAULT_LEVEL, Logger};
 pub use pipeline::Pipeline;
-pub use queue::{DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_PREALLOCATED, Overflow};
-pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
+pub use queue::{
+    BoundedQueue, BoundedQueueBuilder, DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, DEFAULT_FLUSH_TIMEOUT,
+    DEFAULT_PREALLOCATED, Dequeue, DequeueError, Enqueue, EnqueueError, Overflow, QueueHandler,
+};
+pub use record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord, LogRecordBuilder};
 pub use stats::{Dropped, LastError, PipelineStats, State, Stats};
 pub use testing::CaptureHandler;
 pub use value::{Value, ValueKind};

@@ -2,22 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::clock::after;
-use crate::error::FlushError;
 use crate::filter::{Filter, LiveFilter, Verdict};
-use crate::process;
-use crate::queue::{Queue, QueueHandler, on_listener_thread};
+use crate::queue::{self, DEFAULT_FLUSH_TIMEOUT, QueueHandler, on_listener_thread};
 use crate::record::{DEFAULT_MAX_MESSAGE_BYTES, LogRecord};
 use crate::tees::Tees;
 
 /// The level of a logger that was given none: Info.
 pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
-/// How long the flushes wait that have no time-out of their own, at exit above all: 5 s.
-pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is set for the logger as a whole.
 #[derive(Debug)]
@@ -53,10 +49,17 @@ impl Logger {
     }
 }
 
+/// Nobody is left who could log.
+impl Drop for Logger {
+    fn drop(&mut self) {
+        self.handlers.iter().for_each(QueueHandler::retire);
+    }
+}
+
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.gate.filter.verdict(metadata) != Verdict::Refused
-            && (self.handlers.iter().any(|handler| handler.enabled(metadata)) || self.gate.tees.enabled(metadata))
+            && (self.handlers.iter().any(|handler| handler.wants(metadata)) || self.gate.tees.enabled(metadata))
             && !on_listener_thread()
     }
 
@@ -66,7 +69,7 @@ impl Log for Logger {
         if verdict == Verdict::Refused || on_listener_thread() {
             return;
         }
-        let mut handlers = self.handlers.iter().filter(|handler| handler.enabled(metadata));
+        let mut handlers = self.handlers.iter().filter(|handler| handler.wants(metadata));
         match handlers.next() {
             Some(first) => {
                 // Once for all handlers, and before any lock: formatting runs code of the user's.
@@ -78,12 +81,12 @@ impl Log for Logger {
                 let mut handler = first;
                 for next in handlers {
                     if handler.takes(metadata, &captured) {
-                        handler.queue().put(captured.clone());
+                        handler.put(captured.clone());
                     }
                     handler = next;
                 }
                 if handler.takes(metadata, &captured) {
-                    handler.queue().put(captured);
+                    handler.put(captured);
                 }
             }
             None if self.gate.tees.is_empty() => return,
@@ -100,7 +103,7 @@ impl Log for Logger {
 
     fn flush(&self) {
         // `Log::flush` has no result; who wants one has `Guard::flush`.
-        let _ = flush(self.handlers.iter().map(QueueHandler::queue), after(self.flush_timeout));
+        let _ = queue::flush(self.handlers.iter(), after(self.flush_timeout));
         self.gate.flush_tees();
     }
 }
@@ -162,24 +165,4 @@ impl Gate {
             }
         });
     }
-}
-
-/// Flushes all `queues` at the same time, until `deadline`.
-///
-/// On a listener's thread it can't wait, as that thread is who would have to do the work; and it asks for nothing, as
-/// what it would end is that listener's own backoff. In a forked child there is nobody who could do it.
-pub(crate) fn flush<'a>(
-    queues: impl Iterator<Item = &'a Arc<Queue>> + Clone,
-    deadline: Instant,
-) -> Result<(), FlushError> {
-    if process::is_forked() {
-        return Err(FlushError::forked());
-    }
-    let on_listener = on_listener_thread();
-    if !on_listener {
-        queues.clone().for_each(|queue| queue.begin_flush());
-    }
-    let deadline = if on_listener { Instant::now() } else { deadline };
-    let pending = queues.map(|queue| queue.wait(deadline)).sum();
-    if pending == 0 { Ok(()) } else { Err(FlushError::new(pending)) }
 }

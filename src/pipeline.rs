@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::handler::Handler;
 use crate::listener::{Delivery, Policy, Retry};
-use crate::queue::{Limits, MAX_BYTES, MAX_RECORDS, Overflow};
+use crate::queue::{Limits, Overflow};
 
 /// The most workers that a pipeline can have.
 const MAX_WORKERS: usize = 64;
@@ -181,15 +181,7 @@ impl Pipeline {
         if self.name.as_deref() == Some("") {
             return Err(Error::invalid("name", "must not be empty"));
         }
-        let Limits { records, bytes, .. } = self.limits;
-        if records == 0 || records > MAX_RECORDS {
-            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
-            return Err(Error::invalid("capacity", problem));
-        }
-        if bytes == 0 || bytes > MAX_BYTES {
-            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
-            return Err(Error::invalid("capacity_bytes", problem));
-        }
+        self.limits.validate()?;
         let workers = self.workers;
         if workers == 0 || workers > MAX_WORKERS {
             return Err(Error::invalid("workers", format!("must be from 1 to {MAX_WORKERS}, but is {workers}")));
@@ -228,14 +220,12 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Whether a caller may have to wait for room in its queue.
-    pub(crate) fn may_block(&self) -> bool {
-        matches!(self.limits.overflow, Overflow::Block(_))
-    }
-
-    /// Whoever asks for a pipeline by its name means one.
-    pub(crate) fn check_names(all: &[Self]) -> Result<(), Error> {
+    /// Whoever asks for a pipeline by its name means one, and no queue.
+    pub(crate) fn check_names(all: &[Self], queues: &[String]) -> Result<(), Error> {
         for (place, Self { name, .. }) in all.iter().enumerate() {
+            if queues.contains(name) {
+                return Err(Error::invalid("name", format!("{name:?} is the name of a queue")));
+            }
             if all[..place].iter().any(|before| before.name == *name) {
                 return Err(Error::invalid("name", format!("two pipelines are called {name:?}")));
             }

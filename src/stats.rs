@@ -108,6 +108,11 @@ impl Dropped {
 }
 
 impl Stats {
+    /// How many records have their outcome.
+    pub(crate) fn settled(&self) -> u64 {
+        self.delivered + self.rejected + self.abandoned
+    }
+
     /// The stats of two queues taken together.
     pub(crate) fn add(self, other: Self) -> Self {
         let state = match (self.state, other.state) {

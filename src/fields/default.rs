@@ -1,7 +1,6 @@
 //! The default dictionary: Python's.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use log::Level;
 use once_cell::sync::Lazy;
@@ -11,7 +10,6 @@ use crate::form::Known;
 use crate::process;
 use crate::record::{LogRecord, file_name};
 use crate::value::{Value, ValueKind};
-use crate::wall_clock;
 
 /// The keys of the fields that every record can have.
 pub(crate) const CORE_KEYS: [&str; 15] = [
@@ -74,7 +72,7 @@ const RESERVED: [&str; 23] = [
 /// | `msecs` | the whole milliseconds of `created` |
 /// | `relativeCreated` | milliseconds since logpost started |
 /// | `thread`, `threadName` | a number unique to the thread in this process; its name, where it has one |
-/// | `processName`, `process` | the executable's file stem; the process id |
+/// | `processName`, `process` | the executable's file stem; the process id: of the process that logged it |
 /// | then | the record's key-values, in order; a key of this table, or one of Python's that is not sent here, as `extra_<key>` |
 ///
 /// What is absent is left out, and so are Python's keys that Rust has no value for: `args`, `exc_info`, `exc_text`,
@@ -100,8 +98,9 @@ pub fn map_log_record(record: &LogRecord, fields: &mut Fields) {
 pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     let (level, number) = python_level(record.level());
     let (seconds, nanos) = (record.created_nanos() / 1_000_000_000, record.created_nanos() % 1_000_000_000);
-    let since_start = record.created_nanos().saturating_sub(*STARTED) / 1000;
-    let Process { name, id } = &*PROCESS;
+    let origin = record.origin();
+    let started = origin.as_ref().map_or_else(process::started, |origin| origin.started);
+    let since_start = record.created_nanos().saturating_sub(started) / 1000;
     let (site, target_is_module_path) = record.site();
     let known_target = site.module_path.as_ref().filter(|_| target_is_module_path);
     fields.push_known("&name=", known_target, || Some(record.target()));
@@ -117,8 +116,11 @@ pub(crate) fn map_core(record: &LogRecord, fields: &mut Fields) {
     fields.push_decimal("&relativeCreated=", since_start / 1000, since_start % 1000, 3);
     fields.push_integer("&thread=", record.thread());
     fields.push_text("&threadName=", record.thread_name());
-    fields.push_known("&processName=", name.as_ref(), || None);
-    fields.push_integer("&process=", Some((*id).into()));
+    match &origin {
+        None => fields.push_known("&processName=", PROCESS_NAME.as_ref(), || None),
+        Some(origin) => fields.push_text("&processName=", origin.name),
+    }
+    fields.push_integer("&process=", Some(origin.map_or_else(process::id, |origin| origin.id).into()));
 }
 
 /// The record's key-values.
@@ -128,25 +130,12 @@ pub(crate) fn map_key_values(record: &LogRecord, fields: &mut Fields) {
     }
 }
 
-/// When logpost started, for `relativeCreated`: nanoseconds since the epoch.
-static STARTED: Lazy<u64> = Lazy::new(wall_clock::now);
-
-/// The process, looked up once.
-struct Process {
-    /// Python's name has no counterpart in Rust; the program's does the same service.
-    name: Option<Known>,
-    id: u32,
-}
-
-static PROCESS: Lazy<Process> = Lazy::new(|| {
-    let path = std::env::current_exe().ok();
-    let name = path.as_deref().and_then(Path::file_stem).map(|stem| Known::new(stem.to_string_lossy().into_owned()));
-    Process { name, id: process::id() }
-});
+/// This process's, with its form.
+static PROCESS_NAME: Lazy<Option<Known>> = Lazy::new(|| process::name().map(Known::new));
 
 /// Has `relativeCreated` count from now, unless it does already.
 pub(crate) fn start_clock() {
-    Lazy::force(&STARTED);
+    process::started();
     process::id();
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::queue::Queue;
+use crate::queue::Source;
 
 /// The naps of a quiet spell, in milliseconds. They grow, since every look into an empty queue costs a little, and stay
 /// short, since they are how long a record may have to wait. After the last one the listener asks to be woken.
@@ -37,13 +37,13 @@ impl Idle {
     }
 
     /// Waits for something to do, a little longer each time.
-    pub(super) fn wait(&mut self, queue: &Queue, seat: usize) {
+    pub(super) fn wait(&mut self, source: &mut Source) {
         if let Some((&nap, later)) = self.naps.split_first() {
             self.naps = later;
-            queue.nap(seat, Duration::from_millis(nap));
+            source.nap(Duration::from_millis(nap));
         } else {
             let began = Instant::now();
-            queue.sleep(seat);
+            source.sleep();
             self.slept = Some(began.elapsed());
         }
     }

@@ -1,22 +1,23 @@
 //! The queue itself: bounded in records and in bytes, with a policy for when it is full.
 //!
-//! This is the one file that knows flume. flume carries the records; how many may wait is ours to count, since it does
+//! flume carries the records; how many may wait is ours to count, since it does
 //! not count bytes.
 
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use log::Record;
 
-use super::budget::{Budget, NoRoom};
-use super::handler::patience;
-use super::wake::Wake;
+use super::budget::{Budget, MAX_BYTES, MAX_RECORDS, NoRoom};
+use super::control::Control;
+use super::thread::patience;
 use crate::clock::after;
-use crate::ledger::{DropReason, Ledger, Outcome};
+use crate::error::Error;
+use crate::ledger::{DropReason, Outcome};
 use crate::record::LogRecord;
-use crate::sync::{Condvar, Mutex, current_thread, lock};
+use crate::sync::{Condvar, Mutex, lock};
 
 /// Records that may wait in a queue, unless [`Pipeline::capacity`](crate::Pipeline::capacity) says otherwise.
 pub const DEFAULT_CAPACITY: usize = 65_536;
@@ -64,6 +65,21 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let &Self { records, bytes, .. } = self;
+        if records == 0 || records > MAX_RECORDS {
+            let problem = format!("must be from 1 to {MAX_RECORDS} records, but is {records}");
+            return Err(Error::invalid("capacity", problem));
+        }
+        if bytes == 0 || bytes > MAX_BYTES {
+            let problem = format!("must be from 1 to {MAX_BYTES} bytes, but is {bytes}");
+            return Err(Error::invalid("capacity_bytes", problem));
+        }
+        Ok(())
+    }
+}
+
 /// Records on their way from any number of threads to one listener.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -72,11 +88,9 @@ pub(crate) struct Queue {
     limits: Limits,
     budget: Budget,
     room: Room,
-    wake: Wake,
-    ledger: Ledger,
-    /// Calls of `flush` so far: each is a reason for the listener to try at once.
-    flushes: AtomicU64,
-    closing: Closing,
+    control: Arc<Control>,
+    /// Whether a listener is at work that must be the only one.
+    claimed: AtomicBool,
 }
 
 /// For callers.
@@ -96,43 +110,66 @@ impl Queue {
             limits,
             budget: Budget::new(limits.records, limits.bytes),
             room: Room::default(),
-            wake: Wake::new(listeners),
-            ledger: Ledger::default(),
-            flushes: AtomicU64::new(0),
-            closing: Closing::default(),
+            control: Arc::new(Control::new(listeners)),
+            claimed: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Whether a caller may have to wait for room.
+    pub(super) fn may_block(&self) -> bool {
+        matches!(self.limits.overflow, Overflow::Block(_))
     }
 
     /// Takes the record in, or drops and counts it.
-    pub(crate) fn put(&self, mut record: LogRecord) {
-        if self.closing.began() {
-            return self.ledger.drop_at_door(DropReason::Closed);
+    pub(crate) fn put(&self, record: LogRecord) {
+        if self.control.is_closing() {
+            return self.control.ledger().drop_at_door(DropReason::Closed);
         }
         let size = record.size();
-        let reserved = self.budget.reserve(size).or_else(|no_room| self.make_room(size, no_room));
-        let alarm = match reserved {
-            Ok(alarm) => alarm,
+        match self.budget.reserve(size).or_else(|no_room| self.make_room(size, no_room)) {
+            Ok(alarm) => self.take_in(record, size, alarm),
             Err(reason) => {
-                self.ledger.drop_at_door(reason);
+                self.control.ledger().drop_at_door(reason);
                 // A listener may be asleep over an empty queue where a record is too large for it; somebody has to say so.
-                self.wake.record_added(false);
-                return;
+                self.control.wake().record_added(false);
             }
-        };
-        record.set_sequence(self.ledger.take_in());
+        }
+    }
+
+    /// Takes the record in, or gives it back; never waits.
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each record that is dropped")]
+    pub(super) fn offer(&self, record: LogRecord) -> Result<(), (LogRecord, DropReason)> {
+        if self.control.is_closing() {
+            return Err((record, DropReason::Closed));
+        }
+        let size = record.size();
+        let reserved = self.budget.reserve(size).or_else(|no_room| match self.limits.overflow {
+            Overflow::DropOldest => self.make_room(size, no_room),
+            Overflow::DropNewest | Overflow::Block(_) => Err(reason(no_room)),
+        });
+        match reserved {
+            Ok(alarm) => self.take_in(record, size, alarm),
+            Err(reason) => return Err((record, reason)),
+        }
+        Ok(())
+    }
+
+    fn take_in(&self, mut record: LogRecord, size: usize, alarm: bool) {
+        let ledger = self.control.ledger();
+        record.set_sequence(ledger.take_in());
         // Looked at again now that the record has its number: a listener that is about to end waits for all numbers, so
         // either it sees this one, or we see that it ends.
-        if self.closing.began() {
+        if self.control.is_closing() {
             self.release(1, size);
-            return self.ledger.settle(Outcome::DroppedClosed, record.sequence().into_iter());
+            return ledger.settle(Outcome::DroppedClosed, record.sequence().into_iter());
         }
         // The channel has no bound of its own, and lives as long as we do: it takes everything.
         let _ = self.sender.send(record);
-        self.wake.record_added(alarm);
+        self.control.wake().record_added(alarm);
     }
 
     fn make_room(&self, size: usize, no_room: NoRoom) -> Result<bool, DropReason> {
@@ -147,10 +184,10 @@ impl Queue {
             },
             Overflow::Block(at_most) => {
                 // The listener may be napping on a queue that filled up in no time.
-                self.wake.interrupt();
+                self.control.wake().interrupt();
                 let deadline = patience(after(at_most));
                 self.room.wait(deadline, || match self.budget.reserve(size) {
-                    Err(_) if self.closing.began() => Some(Err(DropReason::Closed)),
+                    Err(_) if self.control.is_closing() => Some(Err(DropReason::Closed)),
                     Err(no_room) if deadline <= Instant::now() => Some(Err(reason(no_room))),
                     Err(_) => None,
                     Ok(alarm) => Some(Ok(alarm)),
@@ -163,7 +200,7 @@ impl Queue {
         match self.receiver.try_recv() {
             Ok(oldest) => {
                 self.release(1, oldest.size());
-                self.ledger.settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
+                self.control.ledger().settle(Outcome::DroppedOldest, oldest.sequence().into_iter());
             }
             // Others have taken the room but not yet put their records in.
             Err(_) => thread::yield_now(),
@@ -174,34 +211,24 @@ impl Queue {
         self.budget.release(records, bytes);
         self.room.made();
     }
-}
-
-/// For whoever looks after the logger: flush and stop never travel through the queue.
-impl Queue {
-    /// Has the listener try at once.
-    pub(crate) fn begin_flush(&self) {
-        self.flushes.fetch_add(1, Ordering::SeqCst);
-        self.wake.interrupt();
-    }
-
-    /// Waits until every record accepted before this call has its outcome; says how many had none at the deadline.
-    pub(crate) fn wait(&self, deadline: Instant) -> u64 {
-        self.ledger.wait(deadline).err().unwrap_or(0)
-    }
 
     /// Refuses records from now on, and has the listener give up what it has not delivered by the deadline, then end.
     pub(crate) fn close(&self, deadline: Instant) {
-        self.closing.begin(deadline);
+        self.control.close(deadline);
         self.room.made();
-        self.wake.interrupt();
     }
 }
 
 /// For the listener.
 impl Queue {
-    /// Makes the calling thread the one that is woken in this seat.
-    pub(crate) fn attach(&self, seat: usize) {
-        self.wake.attach(seat, current_thread());
+    /// Makes it one listener's; fails if it is already.
+    pub(super) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::SeqCst)
+    }
+
+    /// Another listener may claim it.
+    pub(super) fn release_claim(&self) {
+        self.claimed.store(false, Ordering::SeqCst);
     }
 
     /// Moves at most `max` records, oldest first, to the end of `batch`.
@@ -213,9 +240,25 @@ impl Queue {
             self.release(taken, bytes);
             if !self.is_empty() {
                 // For another listener, if one is asleep.
-                self.wake.record_added(false);
+                self.control.wake().record_added(false);
             }
         }
+    }
+
+    /// Takes the oldest record, and waits for one if need be, in the channel itself.
+    pub(super) fn take_one(&self, at_most: Duration) -> Option<LogRecord> {
+        let record = match self.receiver.try_recv() {
+            Ok(record) => record,
+            Err(_) if at_most.is_zero() => return None,
+            Err(_) => self.receiver.recv_deadline(after(at_most)).ok()?,
+        };
+        self.release(1, record.size());
+        Some(record)
+    }
+
+    /// How many records wait.
+    pub(super) fn len(&self) -> usize {
+        self.receiver.len()
     }
 
     /// Whether no record waits.
@@ -223,39 +266,16 @@ impl Queue {
         self.receiver.is_empty()
     }
 
-    /// Waits a while for records, or for a flush or a close.
-    pub(crate) fn nap(&self, seat: usize, at_most: Duration) {
-        self.wake.nap(seat, at_most);
-    }
-
     /// Waits until there are so many records, or for a flush or a close; but no longer than `at_most`.
-    pub(crate) fn nap_until_there_are(&self, records: usize, seat: usize, at_most: Duration) {
-        self.wake.nap_if(seat, at_most, || !self.budget.set_alarm(Some(records)));
+    pub(super) fn nap_until_there_are(&self, records: usize, seat: usize, at_most: Duration) {
+        self.control.wake().nap_if(seat, at_most, || !self.budget.set_alarm(Some(records)));
         self.budget.set_alarm(None);
     }
 
     /// Waits for a record, a flush or a close.
-    pub(crate) fn sleep(&self, seat: usize) {
-        self.wake.sleep(seat, || self.is_empty());
+    pub(super) fn sleep(&self, seat: usize) {
+        self.control.wake().sleep(seat, || self.is_empty());
     }
-
-    /// Waits until `deadline`, but no longer than until the next flush or close after `seen`.
-    pub(crate) fn pause(&self, deadline: Instant, seen: Signals) {
-        Wake::pause(deadline, || self.signals() != seen);
-    }
-
-    /// What has been asked of the listener so far.
-    pub(crate) fn signals(&self) -> Signals {
-        Signals { flushes: self.flushes.load(Ordering::SeqCst), give_up_at: self.closing.deadline() }
-    }
-}
-
-/// What has been asked of a listener: compared with an earlier state, it tells whether there is something new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Signals {
-    flushes: u64,
-    /// When to give up what is left: once this is set, no new records come, and the listener is to end.
-    pub(crate) give_up_at: Option<Instant>,
 }
 
 fn reason(no_room: NoRoom) -> DropReason {
@@ -296,31 +316,5 @@ impl Room {
             let _turn = lock(&self.turn);
             self.made.notify_all();
         }
-    }
-}
-
-/// Whether the queue is being closed, and until when its records may still be delivered.
-#[derive(Debug, Default)]
-struct Closing {
-    /// A copy of `deadline.is_some()`, for callers' threads.
-    began: AtomicBool,
-    deadline: Mutex<Option<Instant>>,
-}
-
-impl Closing {
-    fn began(&self) -> bool {
-        self.began.load(Ordering::SeqCst)
-    }
-
-    /// The earliest of several deadlines holds, as nobody may be kept waiting beyond their own.
-    fn begin(&self, deadline: Instant) {
-        let mut earliest = lock(&self.deadline);
-        *earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-        self.began.store(true, Ordering::SeqCst);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        // Every attempt asks; nearly every time the answer is no.
-        if self.began() { *lock(&self.deadline) } else { None }
     }
 }

@@ -7,9 +7,9 @@ const ONE_RECORD: u64 = 1 << BYTE_BITS;
 const BYTES: u64 = ONE_RECORD - 1;
 
 /// The most records that a queue can be given room for: 8,388,608.
-pub(crate) const MAX_RECORDS: usize = 1 << 23;
+pub(super) const MAX_RECORDS: usize = 1 << 23;
 /// The most bytes that a queue can be given room for: 512 GiB (or all that the machine can address).
-pub(crate) const MAX_BYTES: usize = if usize::BITS > 39 { 1 << 39 } else { usize::MAX };
+pub(super) const MAX_BYTES: usize = if usize::BITS > 39 { 1 << 39 } else { usize::MAX };
 
 /// What is taken of the room for records and for bytes.
 #[derive(Debug)]

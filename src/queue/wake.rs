@@ -15,9 +15,8 @@
 //! comes second sees what the other did. And `unpark` leaves a token: it ends a `park` that has yet to begin.
 //! (A model checker tries the interleavings: see the end of this file.)
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use once_cell::sync::OnceCell;
 
 use crate::sync::{AtomicU8, Ordering, Thread, fence, park, park_timeout};
 
@@ -35,19 +34,21 @@ pub(crate) struct Wake {
 #[derive(Debug)]
 struct Seat {
     state: AtomicU8,
-    listener: OnceCell<Thread>,
+    /// Whom to wake. The standard library's lock also where a model checker replaces the others: it is held for no longer
+    /// than it takes to look, so that there is nothing to model.
+    listener: Mutex<Option<Thread>>,
 }
 
 impl Wake {
     pub(crate) fn new(listeners: usize) -> Self {
-        let seat = |_| Seat { state: AtomicU8::new(AWAKE), listener: OnceCell::new() };
+        let seat = |_| Seat { state: AtomicU8::new(AWAKE), listener: Mutex::new(None) };
         Self { seats: (0..listeners).map(seat).collect() }
     }
 
-    /// Gives the seat to a thread. Until then it counts as awake, which is right: the thread has yet to look.
+    /// Gives the seat to a thread, once the one before it has ended. Until then it counts as awake, which is right: the
+    /// thread has yet to look.
     pub(crate) fn attach(&self, seat: usize, listener: Thread) {
-        // Each seat is given once.
-        let _ = self.seats[seat].listener.set(listener);
+        *self.seats[seat].listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
         // The thread looks next at what is asked of it. Whoever asks and then finds nobody here has asked before that:
         // one of the two fences comes first.
         fence(Ordering::SeqCst);
@@ -122,7 +123,8 @@ impl Seat {
     }
 
     fn unpark(&self) {
-        if let Some(listener) = self.listener.get() {
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
             listener.unpark();
         }
     }

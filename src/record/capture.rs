@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use log::{Level, Record, kv};
 
+use super::origin::ORIGIN;
 use super::site::Site;
 use super::text::{ENDS, Ends, Part, Text};
 use super::thread::Thread;
@@ -31,14 +32,14 @@ impl LogRecord {
 const KEPT: usize = 16 * 1024;
 
 /// Lays out the texts of one record, one behind the other, in storage that serves the next record too.
-struct Writer {
+pub(super) struct Writer {
     buffer: String,
     index: String,
     ends: Ends,
 }
 
 impl Writer {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { buffer: String::new(), index: String::new(), ends: [0; ENDS] }
     }
 
@@ -87,6 +88,7 @@ impl Writer {
                 target: target.is_some(),
                 module_path: module_path.is_some(),
                 file: file.is_some(),
+                origin: false,
             },
             level: record.level() as u8 - Level::Error as u8,
         }
@@ -102,7 +104,32 @@ impl Writer {
         (None, (self.buffer.len() < whole).then_some(whole))
     }
 
-    fn own(&mut self, text: Option<&str>) {
+    /// Lays out the texts of a record made of parts, behind its message: those between it and the pairs, in the order of
+    /// [`Part`].
+    pub(super) fn finish<'p>(
+        mut self,
+        literal: Option<&'static str>,
+        texts: [Option<&str>; 4],
+        origin: Option<&str>,
+        pairs: impl Iterator<Item = (&'p str, ValueKind, &'p str)>,
+    ) -> Text {
+        self.end(Part::Message);
+        for (text, part) in texts.into_iter().zip([Part::ThreadName, Part::Target, Part::ModulePath, Part::File]) {
+            self.own(text);
+            self.end(part);
+        }
+        if let Some(origin) = origin {
+            self.pair("", &origin, ORIGIN);
+        }
+        for (key, kind, value) in pairs {
+            self.pair(key, &value, letter_of_kind(kind));
+        }
+        self.end(Part::Pairs);
+        self.buffer.push_str(&self.index);
+        Text::new(literal, &self.buffer, self.ends)
+    }
+
+    pub(super) fn own(&mut self, text: Option<&str>) {
         if let Some(text) = text {
             Capped::new(&mut self.buffer, usize::MAX).push(text);
         }
@@ -116,20 +143,20 @@ impl Writer {
     /// Writes the pairs, and the index of their kinds and lengths.
     fn pairs(&mut self, source: &dyn kv::Source, cut_from: Option<usize>) {
         if let Some(whole) = cut_from {
-            self.pair("truncated", &whole, ValueKind::Number);
+            self.pair("truncated", &whole, letter_of_kind(ValueKind::Number));
         }
         // Our visitor never fails; a source of the user's that does has said all it could.
         let _ = source.visit(&mut PairVisitor(self));
     }
 
-    fn pair(&mut self, key: &str, value: &dyn fmt::Display, kind: ValueKind) {
+    fn pair(&mut self, key: &str, value: &dyn fmt::Display, letter: &str) {
         let start = self.buffer.len();
         self.own(Some(key));
         let middle = self.buffer.len();
         self.display(format_args!("{value}"), usize::MAX);
         let (key, value) = (middle - start, self.buffer.len() - middle);
         // Writing to a String does not fail.
-        let _ = write!(self.index, "{}{key},{value};", letter_of_kind(kind));
+        let _ = write!(self.index, "{letter}{key},{value};");
     }
 
     /// Writes what `value` displays, at most `limit` bytes of it; returns how many there were.
@@ -190,7 +217,7 @@ struct PairVisitor<'a>(&'a mut Writer);
 
 impl<'kvs> kv::VisitSource<'kvs> for PairVisitor<'_> {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        self.0.pair(key.as_str(), &value, kind_of_value(&value));
+        self.0.pair(key.as_str(), &value, letter_of_kind(kind_of_value(&value)));
         Ok(())
     }
 }
@@ -224,12 +251,12 @@ fn kind_of_value(value: &kv::Value<'_>) -> ValueKind {
     visitor.0
 }
 
-fn letter_of_kind(kind: ValueKind) -> char {
+fn letter_of_kind(kind: ValueKind) -> &'static str {
     match kind {
-        ValueKind::Null => '-',
-        ValueKind::Bool => 'b',
-        ValueKind::Number => 'n',
-        ValueKind::String => 's',
+        ValueKind::Null => "-",
+        ValueKind::Bool => "b",
+        ValueKind::Number => "n",
+        ValueKind::String => "s",
     }
 }
 

@@ -1,10 +1,15 @@
 //! A `log::Record` made owned on the caller's thread, without an allocation if its text is short.
 
+mod builder;
 mod capture;
+mod origin;
+#[cfg(feature = "serde")]
+mod serde;
 mod site;
 mod text;
 mod thread;
 
+pub use self::builder::LogRecordBuilder;
 pub(crate) use self::site::file_name;
 
 use std::fmt;
@@ -13,8 +18,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use log::{Level, Record};
 
 use self::capture::kind_of_letter;
+use self::origin::{ORIGIN, Origin};
 use self::site::Site;
 use self::text::{Part, Text};
+use crate::process;
 use crate::value::Value;
 
 /// Bytes of a message that are kept; the rest is cut off, and the record then says so in a field `truncated`.
@@ -57,6 +64,7 @@ struct Has {
     target: bool,
     module_path: bool,
     file: bool,
+    origin: bool,
 }
 
 /// Numbers from here on are those of notices.
@@ -113,8 +121,27 @@ impl LogRecord {
         self.has.thread_name.then(|| self.text.part(Part::ThreadName))
     }
 
+    /// The id of the process that logged it: this one, unless the record has come from another one.
+    pub fn process(&self) -> u32 {
+        self.origin().map_or_else(process::id, |origin| origin.id)
+    }
+
+    /// What the process is called that logged it: the file stem of its executable.
+    pub fn process_name(&self) -> Option<&str> {
+        match self.origin() {
+            Some(origin) => origin.name,
+            None => process::name(),
+        }
+    }
+
     /// The key-values of the call, in its order; a key that was given twice comes twice.
     pub fn key_values(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        let pairs = self.pairs().filter(|&(kind, ..)| kind != ORIGIN);
+        pairs.map(|(kind, key, value)| (key, Value::from_text(kind_of_letter(kind), value)))
+    }
+
+    /// The pairs as they are kept, each with the letter of its kind.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         let mut rest = self.text.part(Part::Pairs);
         self.text.part(Part::Index).split_terminator(';').filter_map(move |entry| {
             let (kind, lengths) = entry.split_at_checked(1)?;
@@ -122,8 +149,16 @@ impl LogRecord {
             let (key, after) = rest.split_at_checked(key.parse().ok()?)?;
             let (value, after) = after.split_at_checked(value.parse().ok()?)?;
             rest = after;
-            Some((key, Value::from_text(kind_of_letter(kind), value)))
+            Some((kind, key, value))
         })
+    }
+
+    /// Which process it comes from, if that is another one.
+    pub(crate) fn origin(&self) -> Option<Origin<'_>> {
+        if !self.has.origin {
+            return None;
+        }
+        self.pairs().next().and_then(|(_, _, value)| Origin::parse(value))
     }
 
     /// Which record of its queue it is, from 1: the same at every attempt to deliver it. `None` for a record that has not

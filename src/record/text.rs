@@ -56,6 +56,15 @@ impl Text {
         }
     }
 
+    /// The message, if it is a literal.
+    pub(super) fn literal(&self) -> Option<&'static str> {
+        match self {
+            Self::Literal { message, .. } => Some(message),
+            Self::Allocated { message, .. } => *message,
+            Self::Inline { .. } => None,
+        }
+    }
+
     pub(super) fn part(&self, part: Part) -> &str {
         match self {
             Self::Inline { text, ends } => slice(text, ends, part),

@@ -8,11 +8,16 @@ const fn send<T: Send>() {}
 const _: () = {
     send_and_sync::<Action>();
     send_and_sync::<Batch>();
+    send_and_sync::<BoundedQueue>();
+    send_and_sync::<BoundedQueueBuilder>();
     send_and_sync::<Cancel>();
     send_and_sync::<CaptureHandler>();
     send_and_sync::<Delivery>();
+    send_and_sync::<DequeueError>();
+    send_and_sync::<Drained>();
     send_and_sync::<Dropped>();
     send_and_sync::<EmitError>();
+    send_and_sync::<EnqueueError>();
     send_and_sync::<Error>();
     send_and_sync::<ErrorClass>();
     send_and_sync::<Failure<'_>>();
@@ -23,22 +28,29 @@ const _: () = {
     send_and_sync::<Guard>();
     send_and_sync::<HttpHandler>();
     send_and_sync::<HttpHandlerBuilder>();
+    send_and_sync::<Judge>();
     send_and_sync::<LastError>();
     send_and_sync::<Logger>();
     send_and_sync::<LogRecord>();
+    send_and_sync::<LogRecordBuilder>();
     send_and_sync::<Method>();
     send_and_sync::<Overflow>();
     send_and_sync::<PipelineStats>();
+    send_and_sync::<QueueHandler>();
+    send_and_sync::<QueueListener>();
     send_and_sync::<Retry>();
     send_and_sync::<State>();
     send_and_sync::<Stats>();
     send_and_sync::<Value<'_>>();
     send_and_sync::<ValueKind>();
+    send_and_sync::<Verdict>();
     send_and_sync::<Box<dyn Encode>>();
+    send_and_sync::<Box<dyn Enqueue>>();
     // These own handlers, which one thread at a time uses: they need not be `Sync`.
     send::<Builder>();
     send::<Pipeline>();
     send::<Box<dyn Handler>>();
+    send::<Box<dyn Dequeue>>();
 };
 
 const _: () = send_and_sync::<logpost::testing::WaitError>();
@@ -48,6 +60,12 @@ const _: () = {
     send_and_sync::<logpost::testing::FormData>();
     send_and_sync::<logpost::testing::Request>();
     send_and_sync::<logpost::testing::Server>();
+};
+#[cfg(feature = "json")]
+const _: () = {
+    send_and_sync::<logpost::FormField>();
+    send_and_sync::<logpost::Json>();
+    send_and_sync::<logpost::JsonLines>();
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 const _: () = send_and_sync::<logpost::TlsProvider>();

@@ -12,7 +12,16 @@ use crate::house::source_files;
 const README: &str = include_str!("../../README.md");
 
 /// The types that have settings.
-const BUILDERS: [&str; 5] = ["Builder", "Pipeline", "Retry", "HttpHandlerBuilder", "Batch"];
+const BUILDERS: [&str; 8] = [
+    "Builder",
+    "Pipeline",
+    "Retry",
+    "HttpHandlerBuilder",
+    "Batch",
+    "BoundedQueueBuilder",
+    "QueueHandler",
+    "QueueListener",
+];
 
 /// The guide: the documentation of the crate, as Markdown.
 fn guide() -> String {

@@ -23,6 +23,7 @@ mod presets;
 mod property;
 mod proxy;
 mod queue;
+mod queues;
 mod regressions;
 mod requests;
 mod testing;

@@ -1,6 +1,6 @@
 //! A destination that says of each record what became of it.
 
-use super::{Offer, REFUSALS_AT_FULL_SPEED, Worker};
+use super::{Carrier, Load, Offer, REFUSALS_AT_FULL_SPEED};
 use crate::handler::{EmitError, ErrorClass};
 use crate::ledger::Outcome;
 use crate::listener::{Action, Delivery};
@@ -15,10 +15,10 @@ enum Fate {
     Kept,
 }
 
-impl Worker {
+impl Carrier {
     /// Settles those of the records at hand that have their outcome by this error. The others stay at hand, in their
     /// order: what is to be done with them is what the error says that is returned, or an offer's end.
-    pub(super) fn sort_out(&mut self, error: EmitError) -> Result<EmitError, Offer> {
+    pub(super) fn sort_out(&mut self, error: EmitError, load: &mut Load<'_>) -> Result<EmitError, Offer> {
         let outcomes = match error.into_outcomes() {
             Ok(outcomes) => outcomes,
             Err(about_all) => return Ok(about_all),
@@ -35,7 +35,7 @@ impl Worker {
         // As long as nothing is taken, nobody can tell records that are wrong from a destination that is.
         let is_suspicious = outcomes.iter().all(Result::is_err) && refusals > REFUSALS_AT_FULL_SPEED;
         if outcomes.iter().any(Result::is_ok) {
-            self.succeeded();
+            self.succeeded(load);
         } else if !is_suspicious {
             self.refusals = refusals;
         }
@@ -61,15 +61,15 @@ impl Worker {
 
         for at in rejected..abandoned {
             if let Some(error) = &errors[at - part.start] {
-                self.report(error, at..at + 1, Action::Reject);
+                self.report(error, at..at + 1, Action::Reject, load);
             }
         }
         if let Some(Some(error)) = errors.get(abandoned - part.start).filter(|_| abandoned < kept) {
-            self.report(error, abandoned..kept, Action::Abandon);
+            self.report(error, abandoned..kept, Action::Abandon, load);
         }
-        self.settle(part.start..rejected, Outcome::Delivered);
-        self.settle(rejected..abandoned, Outcome::Rejected);
-        self.settle(abandoned..kept, Outcome::Abandoned);
+        load.settle(&self.records[part.start..rejected], Outcome::Delivered);
+        load.settle(&self.records[rejected..abandoned], Outcome::Rejected);
+        load.settle(&self.records[abandoned..kept], Outcome::Abandoned);
         if let Some(left) = self.parts.last_mut() {
             left.start = kept;
         }
