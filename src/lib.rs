@@ -104,8 +104,8 @@
 //!   different for any others. The instance is random, one for each worker. A server that remembers the keys it has
 //!   taken recognises what comes twice. A batch that was halved, or of which some records were taken, has new keys.
 //! - A 200 may be a refusal: an encoding, or [`accept`](HttpHandlerBuilder::accept), reads the answer's body where that
-//!   decides. Where it says of each record what became of it ([`EmitError::each`]), those that are delivered are not sent
-//!   again, those that are refused are rejected, each with the server's reason, and the others are offered again.
+//!   decides. Where it says of each record what became of it ([`EmitError::each`]), those that are delivered are not
+//!   sent again, those that are refused are rejected, each with the server's reason, and the others are offered again.
 //!
 //! # Flush and stop
 //!

@@ -25,7 +25,7 @@ pub(super) struct BodyWriter {
 }
 
 /// Storage above this size is given back after a large body.
-const KEPT: usize = 1024 * 1024;
+pub(super) const KEPT: usize = 1024 * 1024;
 
 impl BodyWriter {
     pub(super) fn new(mapping: Mapping, encoding: Arc<dyn Encode>, max_bytes: usize) -> Self {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::body::KEPT;
 use super::builder::HttpHandlerBuilder;
 use crate::error::Error;
 use crate::fields::{CORE_KEYS, Fields, Selection, extra_key, is_safe_name, map_core, map_key_values};
@@ -220,6 +221,7 @@ impl Mapping {
             }
         } else if self.selection.selects() {
             self.all.clear();
+            self.all.shrink_to(KEPT);
             map_core(record, &mut self.all);
             let created = self.created(record);
             self.selection.apply(&self.all, created.as_deref().map(Value::from), fields);
