@@ -335,7 +335,7 @@ fn what_the_comparison_claims_is_proved() {
 fn what_is_said_of_servers_is_seen_or_has_its_source() {
     let document = include_str!("../../docs/servers.md");
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let (mut seen, mut tests) = (0, 0);
+    let (mut seen, mut tests, mut versions) = (0, 0, 0);
     for row in rows(document).filter(|row| row.len() == 6 && !["server", "---"].contains(&row[0])) {
         let known = row[5];
         let (by_documentation, by_test) =
@@ -357,6 +357,23 @@ fn what_is_said_of_servers_is_seen_or_has_its_source() {
         tests += tests_here;
     }
     assert!(seen >= 9 && tests > 35, "{seen} servers, {tests} tests");
+
+    // The versions that are told of are those that are installed.
+    let requirements = include_str!("../servers/requirements.txt").lines().filter_map(|line| line.split_once("=="));
+    let packages = include_str!("../servers/package.json").lines().filter_map(|line| line.split_once("\": \""));
+    for (name, version) in requirements.chain(packages) {
+        let minor = version.split('.').take(2).collect::<Vec<_>>().join(".");
+        let told = match name.trim().trim_matches('"') {
+            "Flask" => format!("| Flask {minor} |"),
+            "Django" => format!("| Django {minor} |"),
+            "express" => format!("| Express {minor} |"),
+            "chdb-core" => format!("the engine of {minor}, by chdb"),
+            _ => continue,
+        };
+        assert!(document.contains(&told), "{told} is not told of");
+        versions += 1;
+    }
+    assert_eq!(versions, 4);
 
     let presets = &source_files()["http/presets/mod.rs"];
     let presets = presets.lines().filter(|line| line.starts_with("pub use self::"));

@@ -1,10 +1,10 @@
 //! Django, with the settings that a new project has.
 
-use logpost::{Batch, Fields, HttpHandler, Json, JsonLines, Method};
+use logpost::{Batch, Fields, HttpHandler, Json, Method};
 
 use crate::application::Application;
 use crate::delivery::{as_form, as_json, assert_same, deliver, deliver_corpus, form_size, json_size};
-use crate::flask::{assert_records_are_understood, reported_form};
+use crate::flask::{assert_records_are_understood, assert_the_corpus_is_read_as_json, reported_form};
 
 /// `DATA_UPLOAD_MAX_NUMBER_FIELDS`
 const MOST_FIELDS: usize = 1000;
@@ -38,13 +38,7 @@ fn django_reads_what_is_sent_by_get_up_to_its_limits() {
 #[test]
 fn django_reads_every_record_as_json() {
     let Some(django) = Application::python("django_app.py") else { return };
-    for handler in [
-        HttpHandler::builder(django.url("/json")).encoding(Json),
-        HttpHandler::builder(django.url("/lines")).encoding(JsonLines),
-    ] {
-        let sent = deliver_corpus(handler);
-        assert_records_are_understood(&django, &sent.all_taken().into_iter().map(as_json).collect::<Vec<_>>());
-    }
+    assert_the_corpus_is_read_as_json(&django);
 }
 
 /// 2.5 MB: a batch above it is halved until each part fits, and a record above it by itself is the only one that is lost.

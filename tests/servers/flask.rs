@@ -25,13 +25,7 @@ fn flask_reads_every_form() {
 #[test]
 fn flask_reads_every_record_as_json() {
     let Some(flask) = Application::python("flask_app.py") else { return };
-    for handler in [
-        HttpHandler::builder(flask.url("/json")).encoding(Json),
-        HttpHandler::builder(flask.url("/lines")).encoding(JsonLines),
-    ] {
-        let sent = deliver_corpus(handler);
-        assert_records_are_understood(&flask, &sent.all_taken().into_iter().map(as_json).collect::<Vec<_>>());
-    }
+    assert_the_corpus_is_read_as_json(&flask);
 }
 
 #[test]
@@ -55,6 +49,17 @@ fn flask_reads_what_is_sent_by_get() {
         assert_same(&reported_form(&flask.understood()), &as_form(fields));
     }
     flask.assert_no_more();
+}
+
+/// That the application reads every record, as an array and as lines.
+pub(crate) fn assert_the_corpus_is_read_as_json(application: &Application) {
+    for handler in [
+        HttpHandler::builder(application.url("/json")).encoding(Json),
+        HttpHandler::builder(application.url("/lines")).encoding(JsonLines),
+    ] {
+        let sent = deliver_corpus(handler);
+        assert_records_are_understood(application, &sent.all_taken().into_iter().map(as_json).collect::<Vec<_>>());
+    }
 }
 
 /// That the application has understood these records, in this order, in as many requests as it wants.

@@ -86,7 +86,7 @@ fn php_throws_away_what_is_above_its_limit() {
     assert_eq!(reported(&php.understood())["msg"], "short");
 }
 
-/// The two lines that docs/servers.md advises.
+/// By what docs/servers.md advises.
 #[test]
 fn php_can_be_told_to_refuse_what_it_has_not_read() {
     let Some(php) = start() else { return };
