@@ -7,6 +7,7 @@ mod losses;
 mod queue_listener;
 mod report;
 mod retry;
+mod runs;
 mod tally;
 mod worker;
 

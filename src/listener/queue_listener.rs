@@ -2,26 +2,25 @@
 
 use std::fmt;
 use std::io;
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{Level, LevelFilter};
 
-use super::carrier::{Carrier, quietly};
+use super::carrier::Carrier;
 use super::report::{Failure, OnError};
+use super::runs::{Runs, State};
 use super::worker::Worker;
 use super::{Delivery, Policy, Retry, Shared, THREAD_NAME};
 use crate::clock::after;
 use crate::error::{Error, FlushError};
-use crate::handler::{Cancel, Handler};
+use crate::handler::Handler;
 use crate::process;
 use crate::queue::{DEFAULT_FLUSH_TIMEOUT, Dequeue, Overseer, QueueHandler, Source, as_listener, on_listener_thread};
 use crate::record::LogRecord;
 use crate::stats::Stats;
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::MutexGuard;
 
 /// How long a stop waits beyond its deadline for a listener that is not stuck.
 const GRACE: Duration = Duration::from_millis(100);
@@ -73,7 +72,7 @@ const GRACE: Duration = Duration::from_millis(100);
 #[doc(alias = "_monitor")]
 pub struct QueueListener {
     overseer: Overseer,
-    inner: Arc<Inner>,
+    runs: Arc<Runs>,
     policy: Policy,
     on_error: Option<OnError>,
 }
@@ -88,34 +87,13 @@ pub struct Drained {
     pub waiting: usize,
 }
 
-/// The worker, while it is not at work.
-struct Inner {
-    /// Which run is under way, from 1; 0 if none. Written under the lock of `state`; read also where that may not be taken.
-    run: AtomicU64,
-    state: Mutex<State>,
-    ended: Condvar,
-}
-
-/// One start of a listener: what a stop or a flush is about. The next one may follow before they have noticed its end.
-type Run = NonZeroU64;
-
-#[derive(Default)]
-struct State {
-    worker: Option<Worker>,
-    runs: u64,
-    cancels: Vec<Cancel>,
-    /// Whether the handlers have been cut short: each has to be replaced before it works again.
-    cut_short: bool,
-}
-
 impl QueueListener {
     /// A listener that takes its records from `queue`, once it is started.
     pub fn new(queue: impl Dequeue + 'static) -> Self {
         let (source, overseer) = Source::of(queue);
         let worker = Worker::new(source, Arc::new(Shared::new(None, 0)));
-        let state = State { worker: Some(worker), ..State::default() };
-        let inner = Arc::new(Inner { run: AtomicU64::new(0), state: Mutex::new(state), ended: Condvar::default() });
-        Self { overseer, inner, policy: Policy::default(), on_error: None }
+        let runs = Arc::new(Runs::new(worker, overseer.clone()));
+        Self { overseer, runs, policy: Policy::default(), on_error: None }
     }
 
     /// Adds a handler, any number of times. Defaults to none: [`start`](Self::start) takes one at least.
@@ -188,7 +166,7 @@ impl QueueListener {
     }
 
     fn set_up(&self, change: impl FnOnce(&mut Worker)) {
-        if let Some(worker) = &mut lock(&self.inner.state).worker {
+        if let Some(worker) = &mut self.runs.state().worker {
             change(worker);
         }
     }
@@ -206,24 +184,19 @@ impl QueueListener {
     /// child made by `fork`, where [`stop`](Self::stop) does nothing.
     pub fn start(&self) -> Result<(), Error> {
         not_forked()?;
-        let mut state = lock(&self.inner.state);
-        self.make_ready(&mut state)?;
-        if !self.overseer.claim() {
-            return Err(Error::invalid("queue", "another listener is started on it"));
-        }
-        self.overseer.control().set_recess(false);
-        let (inner, overseer) = (Arc::clone(&self.inner), self.overseer.clone());
+        let mut state = self.make_ready()?;
+        let runs = Arc::clone(&self.runs);
         let run = move || {
-            let Some(worker) = lock(&inner.state).worker.take() else { return };
+            let Some(worker) = runs.state().worker.take() else { return };
             let worker = worker.run();
-            inner.give_back(worker, &overseer);
+            runs.give_back(worker);
         };
         // It has to wait for the lock, and so for what follows.
         if let Err(error) = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(run) {
             self.overseer.release();
             return Err(Error::thread(error));
         }
-        self.inner.begin_run(&mut state);
+        self.runs.begin(&mut state);
         Ok(())
     }
 
@@ -239,18 +212,18 @@ impl QueueListener {
         if process::is_forked() {
             return Stats::default();
         }
-        let Some(run) = self.inner.run() else { return self.stats() };
+        let Some(run) = self.runs.current() else { return self.stats() };
         if on_listener_thread() {
-            self.end(run);
+            self.runs.end(run);
             return self.stats();
         }
         let deadline = after(timeout);
         // What it says is in the stats.
-        let _ = self.overseer.flush(deadline, || self.inner.is_over(run));
-        self.end(run);
-        if !self.has_ended_by(run, deadline) {
-            self.cut_short(run);
-            self.has_ended_by(run, after(GRACE));
+        let _ = self.overseer.flush(deadline, || self.runs.is_over(run));
+        self.runs.end(run);
+        if !self.runs.has_ended_by(run, deadline) {
+            self.runs.cut_short(run);
+            self.runs.has_ended_by(run, after(GRACE));
         }
         self.stats()
     }
@@ -266,7 +239,7 @@ impl QueueListener {
         if process::is_forked() {
             return Err(FlushError::forked());
         }
-        let run = self.inner.run();
+        let run = self.runs.current();
         let without_waiting = |error: fn(u64) -> FlushError| match self.stats().pending {
             0 if self.overseer.knows_all() => Ok(()),
             pending => Err(error(pending)),
@@ -276,8 +249,8 @@ impl QueueListener {
             // It would end the backoff of the handler that asks, which would then fail again, and ask again.
             Some(_) if on_listener_thread() => without_waiting(FlushError::new),
             Some(run) => {
-                let flushed = self.overseer.flush(after(timeout), || self.inner.is_over(run));
-                let error = if self.inner.is_over(run) { FlushError::not_listening } else { FlushError::new };
+                let flushed = self.overseer.flush(after(timeout), || self.runs.is_over(run));
+                let error = if self.runs.is_over(run) { FlushError::not_listening } else { FlushError::new };
                 flushed.map_err(error)
             }
         }
@@ -285,7 +258,7 @@ impl QueueListener {
 
     /// Whether it is started. One whose queue was closed ends by itself.
     pub fn is_running(&self) -> bool {
-        self.inner.run().is_some()
+        self.runs.current().is_some()
     }
 
     /// Where every record is that it has taken out of the queue; or that was put in, if it is a
@@ -326,93 +299,34 @@ impl QueueListener {
         self.by_hand(|_| {})
     }
 
-    fn by_hand(&self, before: impl FnOnce(&mut Worker)) -> Result<Drained, Error> {
-        not_forked()?;
-        let mut state = lock(&self.inner.state);
-        self.make_ready(&mut state)?;
+    /// Checks all settings, has the handlers and the queue ready, and keeps others from starting.
+    fn make_ready(&self) -> Result<MutexGuard<'_, State>, Error> {
+        self.policy.retry.validate()?;
+        let mut state = self.runs.state();
+        state.make_ready(self.policy, self.on_error.clone())?;
         if !self.overseer.claim() {
             return Err(Error::invalid("queue", "another listener is started on it"));
         }
         self.overseer.control().set_recess(false);
+        Ok(state)
+    }
+
+    fn by_hand(&self, before: impl FnOnce(&mut Worker)) -> Result<Drained, Error> {
+        not_forked()?;
+        let mut state = self.make_ready()?;
         // What waits for its next attempt shall have it now.
         self.overseer.control().begin_flush();
-        let worker = state.worker.take();
-        self.inner.begin_run(&mut state);
+        let Some(mut worker) = state.worker.take() else { return Err(Error::already_started()) };
+        self.runs.begin(&mut state);
         drop(state);
-        // Ready, so it is there; and whatever panics in it is caught there.
-        let (settled, mut worker) = (self.stats().settled(), worker.into_iter());
-        let mut waiting = 0;
-        if let Some(mut worker) = worker.next() {
-            as_listener(|| {
-                before(&mut worker);
-                waiting = worker.pump();
-            });
-            self.inner.give_back(worker, &self.overseer);
-        }
+        let settled = self.stats().settled();
+        // Whatever panics in it is caught there.
+        let waiting = as_listener(|| {
+            before(&mut worker);
+            worker.pump()
+        });
+        self.runs.give_back(worker);
         Ok(Drained { settled: self.stats().settled() - settled, waiting })
-    }
-
-    /// Checks all settings of a listener that is not started, and has its handlers ready.
-    fn make_ready(&self, state: &mut State) -> Result<(), Error> {
-        let Some(worker) = &mut state.worker else { return Err(Error::already_started()) };
-        if self.is_running() {
-            return Err(Error::already_started());
-        }
-        if worker.carriers().is_empty() {
-            return Err(Error::invalid("handler", "a listener needs at least one"));
-        }
-        self.policy.retry.validate()?;
-        for carrier in worker.carriers() {
-            carrier.batch().validate()?;
-            if state.cut_short && !carrier.renew() {
-                let problem = "was cut short by a stop, and can't make another of itself";
-                return Err(Error::invalid("handler", problem));
-            }
-            carrier.start_over(self.policy);
-        }
-        state.cut_short = false;
-        let handlers = worker.carriers().len();
-        if let Some(shared) = Arc::get_mut(&mut worker.shared) {
-            shared.start_over(self.on_error.clone(), handlers);
-        }
-        state.cancels = worker.carriers().iter().filter_map(Carrier::cancel).collect();
-        Ok(())
-    }
-
-    /// Has the run end where it is; does nothing if another one has begun.
-    fn end(&self, run: Run) {
-        let _state = lock(&self.inner.state);
-        if !self.inner.is_over(run) {
-            self.overseer.control().set_recess(true);
-        }
-    }
-
-    fn has_ended_by(&self, run: Run, deadline: Instant) -> bool {
-        let mut state = lock(&self.inner.state);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.inner.is_over(run) || left.is_zero() {
-                return self.inner.is_over(run);
-            }
-            state = self.inner.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Ends a call of a handler that is under way.
-    fn cut_short(&self, run: Run) {
-        let cancels = {
-            let mut state = lock(&self.inner.state);
-            if self.inner.is_over(run) {
-                return;
-            }
-            state.cut_short = true;
-            std::mem::take(&mut state.cancels)
-        };
-        for cancel in cancels {
-            if quietly(cancel).is_none() {
-                self.overseer.control().ledger().panicked();
-            }
-        }
     }
 }
 
@@ -422,32 +336,6 @@ fn not_forked() -> Result<(), Error> {
         return Err(Error::thread(io::Error::other("a listener does not work in a process forked off its own")));
     }
     Ok(())
-}
-
-impl Inner {
-    fn run(&self) -> Option<Run> {
-        NonZeroU64::new(self.run.load(Ordering::SeqCst))
-    }
-
-    fn is_over(&self, run: Run) -> bool {
-        self.run() != Some(run)
-    }
-
-    fn begin_run(&self, state: &mut State) {
-        state.runs += 1;
-        self.run.store(state.runs, Ordering::SeqCst);
-    }
-
-    /// The run is over.
-    fn give_back(&self, worker: Worker, overseer: &Overseer) {
-        let mut state = lock(&self.state);
-        state.worker = Some(worker);
-        overseer.release();
-        self.run.store(0, Ordering::SeqCst);
-        drop(state);
-        self.ended.notify_all();
-        overseer.control().ledger().look_again();
-    }
 }
 
 impl QueueHandler {
@@ -482,7 +370,7 @@ impl Drop for QueueListener {
     fn drop(&mut self) {
         self.stop(DEFAULT_FLUSH_TIMEOUT);
         // Not when its last thread has let go of it, but now: handlers and queue are gone when this returns.
-        let worker = if process::is_forked() { None } else { lock(&self.inner.state).worker.take() };
+        let worker = if process::is_forked() { None } else { self.runs.state().worker.take() };
         drop(worker);
     }
 }
