@@ -68,6 +68,18 @@ fn every_message_of_the_corpus_is_asked_back_by_form() {
     chdb.assert_no_more();
 }
 
+#[test]
+fn a_form_with_a_column_twice_is_refused_unless_names_are_told_apart() {
+    let Some(chdb) = Application::python("chdb_app.py") else { return };
+    for (safe_names, taken) in [(false, 0), (true, 1)] {
+        let handler = presets::clickhouse_form(chdb.url("/"), "logs").safe_names(safe_names);
+        let sent = deliver_as_it_is(handler, |logger| log::info!(logger: logger, whole = 1, whole = 2; "x"));
+        assert_eq!((sent.stats.delivered, sent.stats.rejected), (taken, 1 - taken), "{:?}", sent.failures);
+        assert!(sent.failures.iter().all(|failure| failure.contains("Duplicate field")), "{:?}", sent.failures);
+    }
+    assert_eq!(rows(&chdb)[0]["whole"], 1);
+}
+
 /// Which is why the preset sends `%20`.
 #[test]
 fn the_plus_of_an_ordinary_form_is_no_space_to_clickhouse() {

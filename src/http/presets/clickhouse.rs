@@ -29,8 +29,8 @@ pub fn clickhouse(url: impl AsRef<str>, table: impl AsRef<str>) -> HttpHandlerBu
 
 /// ClickHouse, by `INSERT INTO table FORMAT Form`: one record a request. Else it is [`clickhouse`].
 ///
-/// A space is `%20` here, since ClickHouse takes a `+` for what it is. It takes no form with a key that comes twice
-/// (see [`safe_names`](HttpHandlerBuilder::safe_names)), and what is absent is the text `None`.
+/// A space is `%20` here, since ClickHouse takes a `+` for what it is. It takes no form with a column that
+/// comes twice (see [`safe_names`](HttpHandlerBuilder::safe_names)), and what is absent is the text `None`.
 ///
 /// ```
 /// let handler = logpost::presets::clickhouse_form("http://127.0.0.1:8123", "logs").build()?;
@@ -94,6 +94,13 @@ fn judge(status: u16, body: &[u8]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_space_is_no_plus() {
+        let mut body = Vec::new();
+        PercentForm.append(&Fields::from_iter([("a b", " c+d  e ")]), &mut body);
+        assert_eq!(String::from_utf8(body).unwrap(), "a%20b=%20c%2Bd%20%20e%20");
+    }
 
     #[test]
     fn the_code_of_the_exception_decides() {
