@@ -4,6 +4,13 @@
 //! cargo run --example quickstart           # a receiver in this process
 //! cargo run --example quickstart -- URL    # a server of yours
 //! ```
+//!
+//! To look at them in a browser, start a collector beside it and send them there:
+//!
+//! ```text
+//! cargo run -p logpost-collector           # from a clone of logpost's repository
+//! cargo run --example quickstart -- http://127.0.0.1:9020/log
+//! ```
 
 use std::env;
 use std::error::Error;

@@ -265,7 +265,7 @@ fn the_readme_names_the_same_settings_defaults_variables_and_features() {
 fn documents() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut documents = vec![(root.join("src/lib.rs"), guide())];
-    for folder in ["", "benches", "docs", "examples"] {
+    for folder in ["", "benches", "docs", "examples", "examples/collector"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "md") {
