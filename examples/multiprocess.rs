@@ -35,7 +35,7 @@ mod unix {
 
     use log::info;
     use logpost::testing::Server;
-    use logpost::{BoundedQueue, HttpHandler, QueueListener, Retry};
+    use logpost::{HttpHandler, Pipeline, QueueListener, Retry};
 
     use super::socket::{Socket, SocketHandler};
 
@@ -84,12 +84,9 @@ mod unix {
 
     /// To the program it is a logger as any other, bounded, counted and flushed at exit.
     pub(super) fn child(path: PathBuf) -> Result<(), Box<dyn Error>> {
-        let queue = BoundedQueue::new();
         // On one machine, trying again soon costs nothing.
         let retry = Retry::default().first_delay(Duration::from_millis(10)).max_delay(Duration::from_millis(500));
-        let to_parent = QueueListener::new(queue.clone()).handler(SocketHandler::new(path)).retry(retry);
-        to_parent.start()?;
-        let guard = logpost::builder().queue(queue).init()?;
+        let guard = logpost::builder().handler(Pipeline::new(SocketHandler::new(path)).retry(retry)).init()?;
         let work = || (0..RECORDS).for_each(|number| info!(number = number; "step {number} of {RECORDS}"));
         thread::Builder::new().name("worker".to_owned()).spawn(work)?.join().map_err(|_| "the worker panicked")?;
         guard.flush(LONG)?;

@@ -63,8 +63,8 @@ impl Builder {
     /// its levels. The longest target that fits decides, and what no directive fits is not logged. The levels are `off`,
     /// `error`, `warn`, `info`, `debug` and `trace`. Behind them, after a slash, there may be a text that a message must
     /// contain (`info/timeout`); with the feature `regex`, or where another crate has the feature `regex` of
-    /// `env_filter` on, a regular expression that it must match (as far
-    /// as [`max_message_bytes`](Self::max_message_bytes) has kept the message). Beware that `inof` is the target of that name.
+    /// `env_filter` on, a regular expression that it must match (as far as
+    /// [`max_message_bytes`](Self::max_message_bytes) has kept it). Beware that `inof` is the target of that name.
     ///
     /// Of a level and a filter, the one that is set last holds: a level is a filter without targets. The most detailed
     /// level in it goes to [`log::set_max_level`]. Directives that do not parse are an error of `build` and `init`, as
@@ -136,8 +136,9 @@ impl Builder {
     /// Its records pass the logger's own [level](Self::level) or filter, and then the handler's. In
     /// [`Guard::stats_by_pipeline`] it is `queue-1`, `queue-2` and so on. [`Guard::flush`] and the flush at the end of the
     /// process wait for delivery where the [listener is known](QueueHandler::listener), or the queue is a
-    /// [`BoundedQueue`](crate::BoundedQueue); otherwise for [`Enqueue::flush`](crate::Enqueue::flush). [`Guard::stop`] puts
-    /// nothing more in, flushes, and leaves the listener to who has started it.
+    /// [`BoundedQueue`](crate::BoundedQueue), started or not; otherwise for [`Enqueue::flush`](crate::Enqueue::flush).
+    /// [`Guard::stop`] puts nothing more in, flushes, and leaves the listener to who has started it. Of its failures
+    /// [`QueueListener::on_error`](crate::QueueListener::on_error) is told, not [`on_error`](Self::on_error).
     ///
     /// ```
     /// use std::time::Duration;
@@ -201,11 +202,10 @@ impl Builder {
 
     /// Who is told of every attempt that fails, instead of stderr. Defaults to a line there when delivery starts to fail,
     /// one a minute while it does, and one when it works again; and at most one a minute each for records that were
-    /// rejected or abandoned, and for records that found the queue full. Those last are in [`Stats::dropped`](crate::Stats::dropped) and in a
-    /// WARN record to the destination; this function is not called for them.
-    ///
-    /// It runs on a listener's thread and holds up delivery while it does; what it logs is ignored, and its panics are
-    /// caught and counted.
+    /// rejected or abandoned, and for records that found the queue full. Those last are in
+    /// [`Stats::dropped`](crate::Stats::dropped) and in a WARN record to the destination; this function is not called for
+    /// them, nor for what a [queue](Self::queue)'s listener meets. It runs on a listener's thread and holds up delivery
+    /// while it does; what it logs is ignored, and its panics are caught and counted.
     #[doc(alias = "handleError")]
     #[doc(alias = "error_channel")]
     pub fn on_error(mut self, on_error: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> Self {
@@ -218,9 +218,9 @@ impl Builder {
     ///
     /// `init` puts a hook in front of the one that there is ([`std::panic::set_hook`]). It logs the panic, flushes for
     /// [`flush_timeout`](Self::flush_timeout) at the most, and then calls the hook that was there; so the record gets out
-    /// also where a panic ends the process, by `panic = "abort"` say. A hook that is set later has to call it. Where the environment asks for backtraces
-    /// (`RUST_BACKTRACE`), the record has one, as the key-value `backtrace`. Levels and filters are for panics too:
-    /// directives that name no level for all targets need a `panic=error`.
+    /// also where a panic ends the process, by `panic = "abort"` say. A hook that is set later has to call it. Where the
+    /// environment asks for backtraces (`RUST_BACKTRACE`), the record has one, as the key-value `backtrace`. Levels and
+    /// filters are for panics too: directives that name no level for all targets need a `panic=error`.
     ///
     /// Not logged are the panics on a listener's thread, of a handler say, which are caught, counted and told of anyway;
     /// and those in a forked process. [`build`](Self::build) leaves the hook alone. A [tee](Self::tee) gets the record as
@@ -237,7 +237,8 @@ impl Builder {
     }
 
     /// How much of a message is kept: from 1 byte to 1 GiB. What is longer is cut off, at a character, and the record
-    /// gets a field `truncated` with the number of bytes that it had. Defaults to [`DEFAULT_MAX_MESSAGE_BYTES`](crate::DEFAULT_MAX_MESSAGE_BYTES).
+    /// gets a field `truncated` with the number of bytes that it had. Defaults to
+    /// [`DEFAULT_MAX_MESSAGE_BYTES`](crate::DEFAULT_MAX_MESSAGE_BYTES).
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_message_bytes = bytes;
         self
@@ -259,7 +260,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A setting that is wrong, no handler at all, or a thread that could not be started.
+    /// A setting that is wrong, neither a handler nor a queue, or a thread that could not be started.
     pub fn build(self) -> Result<(Logger, Guard), Error> {
         let (logger, backend) = self.start()?;
         let level = backend.gate().initial_level();

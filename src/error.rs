@@ -5,7 +5,7 @@ use std::io;
 
 use crate::count::Records;
 
-/// Why a logger could not be built or installed.
+/// Why a handler, a queue or a logger could not be built, a logger not be installed, or a listener not be started.
 ///
 /// The text names the setting and shows its value; passwords and the like are left out.
 ///

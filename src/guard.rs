@@ -85,7 +85,8 @@ impl Guard {
         self.backend.outlets.iter().find(|outlet| outlet.name == name).map(Outlet::stats)
     }
 
-    /// Where every record is, by pipeline, in the order of [`Builder::handler`](crate::Builder::handler).
+    /// Where every record is, by pipeline, in the order of [`Builder::handler`](crate::Builder::handler), and then by
+    /// [queue](crate::Builder::queue), as `queue-1` and so on.
     ///
     /// ```
     /// let (logger, guard) = logpost::builder().handler(logpost::CaptureHandler::new()).build()?;

@@ -61,7 +61,9 @@ pub trait Handler: Send {
     }
 
     /// Another handler for the same destination, with a connection of its own: for
-    /// [`Pipeline::workers`](crate::Pipeline::workers). Defaults to none: there can be one worker only.
+    /// [`Pipeline::workers`](crate::Pipeline::workers), and for a [`QueueListener`](crate::QueueListener) that is started
+    /// again after a stop that had this one [cut short](Self::cancel). Defaults to none: there can be one worker only, and
+    /// no such start if it can be cut short.
     fn another(&self) -> Option<Box<dyn Handler>> {
         None
     }
@@ -69,8 +71,8 @@ pub trait Handler: Send {
     /// A function that cuts short a call of `emit` that is under way on another thread, and fails all that follow.
     /// Defaults to none.
     ///
-    /// It is asked for once, before the first record, and called when [`Guard::stop`](crate::Guard::stop) has come to
-    /// its deadline.
+    /// It is asked for before the first record, by a [`QueueListener`](crate::QueueListener) at each start, and called when
+    /// [`Guard::stop`](crate::Guard::stop) or [`QueueListener::stop`](crate::QueueListener::stop) has come to its deadline.
     fn cancel(&self) -> Option<Cancel> {
         None
     }

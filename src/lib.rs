@@ -283,10 +283,10 @@
 //! use logpost::{CaptureHandler, QueueHandler, QueueListener};
 //!
 //! let (sender, receiver) = mpsc::sync_channel(10_000);
-//! let (file, alerts) = (CaptureHandler::new(), CaptureHandler::new());
+//! let (all, alerts) = (CaptureHandler::new(), CaptureHandler::new());
 //! let listener = QueueListener::new(receiver)
-//!     .handler(file)
-//!     .handler_at(Level::Error, alerts)
+//!     .handler(all.clone())
+//!     .handler_at(Level::Error, alerts.clone())
 //!     .respect_handler_level(true)
 //!     .prepare(|record| (record.target() != "noise").then_some(record));
 //! listener.start()?;
@@ -294,8 +294,11 @@
 //! let handler = QueueHandler::new(sender).listener(&listener);
 //! let (logger, guard) = logpost::builder().queue(handler).build()?;
 //! log::info!(logger: logger, "hello");
+//! log::error!(logger: logger, "disk full");
+//! log::info!(logger: logger, target: "noise", "tick");
 //! guard.flush(Duration::from_secs(5))?;
 //! listener.stop(Duration::from_secs(5));
+//! assert_eq!((all.messages(), alerts.messages()), (vec!["hello".into(), "disk full".into()], vec!["disk full".into()]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -342,7 +345,9 @@
 //! - `dropped` grows instead: the queue is full, or stopped; the line says which.
 //!
 //! **2. Does it get to the server?** Look at `delivered`, at `last error`, and at stderr.
-//! - `pending` stays: the last error says why, and where. The same from a shell is `curl -i -d msg=hello
+//! - `pending` stays, and `attempts` does not grow: nobody listens. The [`QueueListener`] of a [queue of your
+//!   own](#queues-of-your-own) is not [started](QueueListener::start), or was dropped.
+//! - `pending` stays, and there is a last error: it says why, and where. The same from a shell is `curl -i -d msg=hello
 //!   http://127.0.0.1:9020/log`. If that works, look for a proxy: `env | grep -i proxy`.
 //! - 401 or 403: [`credentials`](HttpHandlerBuilder::credentials) or
 //!   [`bearer_token`](HttpHandlerBuilder::bearer_token). 301 or 302: the URL lacks a slash at its end, or has `http`
@@ -351,11 +356,12 @@
 //!   words; or a mapper panics (then `panics` grows too).
 //! - `abandoned` grows: `stop` had not enough time, or a limit of [`Retry`] was reached.
 //!
-//! **3. Does the server do with it what you think?** `delivered` grows, so it has answered 2xx. Look at what it was
-//! sent: `testing::Server` (feature `testing`) shows requests and forms as they arrive, and `cargo run --example
-//! quickstart -- URL` sends known records to a server of yours. A server that reads one record where several were sent
-//! takes [`FormLines`] for a form; one that answers 200 to everything has to be asked for its own log, or its answer
-//! read by [`accept`](HttpHandlerBuilder::accept).
+//! **3. Does the server do with it what you think?** `delivered` grows, so it has answered 2xx. (Of a queue of your own
+//! whose [listener is not known](QueueHandler::listener) it means that the queue has it: look at
+//! [`QueueListener::stats`].) Look at what it was sent: `testing::Server` (feature `testing`) shows requests and forms
+//! as they arrive, and `cargo run --example quickstart -- URL` sends known records to a server of yours. A server that
+//! reads one record where several were sent takes [`FormLines`] for a form; one that answers 200 to everything has to
+//! be asked for its own log, or its answer read by [`accept`](HttpHandlerBuilder::accept).
 //!
 //! Other things that puzzle:
 //! - The program takes 5 s to end: the server is down, and the last flush waits for [`Builder::flush_timeout`].
@@ -398,7 +404,7 @@
 //! | [`BoundedQueueBuilder::preallocate`] | 16,384 records: 2 MiB | [`DEFAULT_PREALLOCATED`] |
 //! | [`BoundedQueueBuilder::overflow`] | [`DropNewest`](Overflow::DropNewest) | [`Overflow`] |
 //! | [`QueueHandler::level`] | Trace: all of it | |
-//! | [`QueueHandler::listener`] | nobody known | |
+//! | [`QueueHandler::listener`] | none is known, but for a [`BoundedQueue`]'s | |
 //! | [`QueueListener::handler`], [`QueueListener::handler_at`] | none: it takes one at least | |
 //! | [`QueueListener::respect_handler_level`] | false | |
 //! | [`QueueListener::prepare`] | none | |

@@ -66,7 +66,7 @@ pub enum State {
     /// Nothing is pending.
     #[default]
     Idle,
-    /// Records are pending, and nothing is wrong.
+    /// Records are pending, and the last attempt has not failed. It is the same while the queue's listener is not started.
     Delivering,
     /// Records are pending, the last attempt failed, and so did all others since the time given.
     Failing {

@@ -193,8 +193,10 @@ impl HttpHandlerBuilder {
     /// # Errors
     ///
     /// A URL that is not an absolute http or https one, https without a TLS feature, a header or a user agent that HTTP
-    /// forbids or that is not to be set, a user with a colon, a token that can't be sent, fields that contradict each other, two settings that make the same
-    /// header, a time-out of zero, a proxy that is none, PEM without what it is to have, a certificate without its key.
+    /// forbids or that is not to be set, a user with a colon, a token that can't be sent, fields that contradict each
+    /// other, a new name that is not [safe](Self::safe_names) where names have to be, an encoding that is set wrong or
+    /// that a GET can't carry, two settings that make the same header, a time-out of zero, a proxy that is none, PEM
+    /// without what it is to have, a certificate without its key.
     pub fn build(self) -> Result<HttpHandler, Error> {
         #[cfg(feature = "json")]
         if let Some((setting, problem)) = self.problem {

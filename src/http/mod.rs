@@ -48,7 +48,7 @@ use crate::error::Error;
 use crate::handler::{Batch, Cancel, EmitError, Handler};
 use crate::record::LogRecord;
 
-/// Sends each record to a web server, as a form.
+/// Sends records to a web server: a form each, or by another [encoding](HttpHandlerBuilder::encoding).
 ///
 /// A record becomes a dictionary ([`map_log_record`](crate::map_log_record)), and that a request: the body of a POST, or
 /// the query of a GET. The connection is kept for the next one. Redirects are not followed, since they would turn a POST

@@ -26,8 +26,9 @@ impl HttpHandlerBuilder {
     /// A token, sent with every request as `Authorization: Bearer` ([RFC 6750]). Defaults to none. It takes the place of
     /// one that was given before.
     ///
-    /// It travels in the clear unless the URL is https. A token that is empty, longer than 8 KiB, or has a space, a newline or anything else
-    /// outside of visible ASCII, is an error of [`build`](Self::build); so are credentials beside it.
+    /// It travels in the clear unless the URL is https. A token that is empty, longer than 8 KiB, or has a space, a
+    /// newline or anything else outside of visible ASCII, is an error of [`build`](Self::build); so are credentials beside
+    /// it.
     ///
     /// ```
     /// use logpost::HttpHandler;

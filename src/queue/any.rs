@@ -66,7 +66,8 @@ pub trait Enqueue: Send + Sync {
     fn enqueue(&self, record: LogRecord) -> Result<(), EnqueueError>;
 
     /// Waits until the records put in so far have left the process, for queues that lead out of it; returns how many have
-    /// not after `timeout`. A panic is caught and counted, and taken for one. Defaults to none, at once: what is in the queue is with its listener.
+    /// not after `timeout`. A panic is caught and counted, and taken for one. Defaults to none, at once: what is in the
+    /// queue is with its listener.
     fn flush(&self, timeout: Duration) -> usize {
         let _ = timeout;
         0

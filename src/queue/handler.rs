@@ -101,7 +101,8 @@ impl QueueHandler {
 
     /// Waits until every record that was put in before this call is delivered, or has another final outcome, if this is a
     /// [`BoundedQueue`](crate::BoundedQueue), or the [`listener`](Self::listener) is known; otherwise as
-    /// [`Enqueue::flush`] does. On a listener's own thread it does not wait.
+    /// [`Enqueue::flush`] does. While the listener is not started, it waits for that. On a listener's own thread it does
+    /// not wait.
     ///
     /// # Errors
     ///

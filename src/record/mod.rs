@@ -33,6 +33,9 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// caller's. Strings that live for ever (a literal message, `file!()`, `module_path!()`) are not copied; all the others
 /// are kept inside the record if they are short, else in one allocation.
 ///
+/// [`LogRecord::builder`] makes one of parts. With the feature `serde` it is `Serialize` and `Deserialize`, to cross
+/// processes: it stays the record of the process and the thread that logged it.
+///
 /// ```
 /// let record = log::Record::builder().args(format_args!("hello")).level(log::Level::Warn).target("app").build();
 /// let record = logpost::LogRecord::from(&record);

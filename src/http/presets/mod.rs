@@ -1,8 +1,9 @@
 //! Handlers for log collectors, each with the address, the encoding and the names that the collector expects.
 //!
 //! A preset is an [`HttpHandlerBuilder`] with some settings made: everything else can be set on it, and what it has set
-//! can be set anew. The fields are those of the [default dictionary](crate::map_log_record) with the names of time,
-//! level and message that the collector looks for; [`rename`](HttpHandlerBuilder::rename) gives them others, and
+//! can be set anew; whether the collector takes another [`encoding`](HttpHandlerBuilder::encoding), nothing checks. The
+//! fields are those of the [default dictionary](crate::map_log_record) with the names of time, level and message
+//! that the collector looks for; [`rename`](HttpHandlerBuilder::rename) gives them others, and
 //! [`only`](HttpHandlerBuilder::only) and [`without`](HttpHandlerBuilder::without) go by the dictionary's own names,
 //! such as `msg`. The URL is the collector's, as its documentation has it up to the port, or with a path in front; the
 //! rest is added unless it is there.
