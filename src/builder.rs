@@ -305,6 +305,11 @@ impl Builder {
         if self.pipelines.is_empty() && self.queues.is_empty() {
             return Err(Error::invalid("handler", "a logger needs at least one, or a queue"));
         }
+        if self.pipelines.is_empty() && self.on_error.is_some() {
+            let problem =
+                "hears of handlers, but there are queues only: who listens to them has an `on_error` of its own";
+            return Err(Error::invalid("on_error", problem));
+        }
         let filter = self.filter.transpose()?;
         let Settings { max_message_bytes, flush_timeout } = self.settings;
         if max_message_bytes == 0 || max_message_bytes > MAX_MESSAGE_BYTES {

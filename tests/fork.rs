@@ -15,7 +15,8 @@ fn main() {}
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::process::exit;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, abort, exit};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
@@ -31,8 +32,20 @@ mod linux {
 
     /// Runs this in a child, which ends with `GOOD` if it returns true; that is what the raw wait status says.
     fn in_child(work: impl FnOnce() -> bool) {
+        in_child_that_ends(|status| exit(status), work);
+    }
+
+    /// The end of a child whose parent was starting a thread, or ending one: `exit` takes a lock of the standard library's then
+    /// that is never released there.
+    fn by_exec(status: i32) -> ! {
+        let error = Command::new("sh").arg("-c").arg(format!("exit {status}")).exec();
+        eprintln!("sh: {error}");
+        abort()
+    }
+
+    fn in_child_that_ends(end: impl FnOnce(i32), work: impl FnOnce() -> bool) {
         match fork().expect("a process") {
-            Fork::Child => exit(if work() { GOOD } else { 1 }),
+            Fork::Child => end(if work() { GOOD } else { 1 }),
             Fork::Parent(child) => {
                 let mut status = None;
                 wait_until("the child ends", || {
@@ -124,15 +137,18 @@ mod linux {
             });
             let stops = Stops(stop);
             for _ in 0..100 {
-                in_child(|| {
-                    let refused = [listener.start().map(drop), listener.drain().map(drop)];
-                    refused
-                        .iter()
-                        .all(|refused| refused.as_ref().is_err_and(|error| format!("{error:?}").contains("forked")))
-                        && listener.flush(Duration::MAX).is_err_and(|error| error.to_string().contains("fork"))
-                        && logger.flush(Duration::MAX).is_err()
-                        && listener.stop(Duration::MAX) == Stats::default()
-                });
+                in_child_that_ends(
+                    |status| by_exec(status),
+                    || {
+                        let refused = [listener.start().map(drop), listener.drain().map(drop)];
+                        refused
+                            .iter()
+                            .all(|refused| refused.as_ref().is_err_and(|error| format!("{error:?}").contains("forked")))
+                            && listener.flush(Duration::MAX).is_err_and(|error| error.to_string().contains("fork"))
+                            && logger.flush(Duration::MAX).is_err()
+                            && listener.stop(Duration::MAX) == Stats::default()
+                    },
+                );
             }
             drop(stops);
         });

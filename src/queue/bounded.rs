@@ -227,6 +227,11 @@ impl Queue {
         !self.claimed.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether a listener has claimed it.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::SeqCst)
+    }
+
     /// Another listener may claim it.
     pub(super) fn release_claim(&self) {
         self.claimed.store(false, Ordering::SeqCst);

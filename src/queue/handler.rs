@@ -200,6 +200,14 @@ impl QueueHandler {
         self.control().begin_flush();
     }
 
+    /// Whether there is no listener, as far as is known: a pipeline has its own.
+    fn nobody_listens(&self) -> bool {
+        match (&self.role, &self.door) {
+            (Role::Free | Role::OfLogger { .. }, Door::BuiltIn(queue)) => !queue.is_claimed(),
+            _ => false,
+        }
+    }
+
     /// Waits for what [`flush`](Self::flush) promises; says how many records are left at the deadline.
     fn wait(&self, deadline: Instant) -> u64 {
         match &self.door {
@@ -225,8 +233,17 @@ pub(crate) fn flush<'a>(
         handlers.clone().for_each(QueueHandler::begin_flush);
     }
     let deadline = if on_listener { Instant::now() } else { deadline };
-    let pending = handlers.map(|handler| handler.wait(deadline)).sum();
-    if pending == 0 { Ok(()) } else { Err(FlushError::new(pending)) }
+    let (mut pending, mut nobody_listens) = (0, false);
+    for handler in handlers {
+        let left = handler.wait(deadline);
+        pending += left;
+        nobody_listens |= left > 0 && handler.nobody_listens();
+    }
+    match pending {
+        0 => Ok(()),
+        _ if nobody_listens => Err(FlushError::not_listening(pending)),
+        _ => Err(FlushError::new(pending)),
+    }
 }
 
 impl Log for QueueHandler {

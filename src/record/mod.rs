@@ -226,6 +226,8 @@ impl fmt::Debug for LogRecord {
             .field("line", &self.line())
             .field("thread", &self.thread())
             .field("thread_name", &self.thread_name())
+            .field("process", &self.process())
+            .field("process_name", &self.process_name())
             .field("key_values", &self.key_values().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }

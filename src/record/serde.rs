@@ -99,7 +99,9 @@ impl<'de> Deserialize<'de> for LogRecord {
             return Err(D::Error::custom(problem));
         }
         let level = wire.level.parse::<Level>();
-        let level = level.map_err(|_| D::Error::custom(format!("level: {:?} is none", wire.level)))?;
+        let level = level.map_err(|_| {
+            D::Error::custom(format!("level: must be ERROR, WARN, INFO, DEBUG or TRACE, but is {:?}", wire.level))
+        })?;
         let mut record = Self::builder().level(level).target(wire.target).message(wire.message.into_owned());
         record = record.created_nanos(wire.created).thread(wire.thread.unwrap_or_default());
         // Each is left alone where it is absent.
@@ -212,7 +214,10 @@ mod tests {
             serde_json::from_value::<LogRecord>(wire).unwrap_err().to_string()
         };
         assert_eq!(problem(("version", json!(2))), "a record of version 2, but this logpost reads up to 1");
-        assert_eq!(problem(("level", json!("LOUD"))), "level: \"LOUD\" is none");
+        assert_eq!(
+            problem(("level", json!("LOUD"))),
+            "level: must be ERROR, WARN, INFO, DEBUG or TRACE, but is \"LOUD\""
+        );
         assert!(problem(("created", json!(-1))).contains("-1"));
     }
 }

@@ -216,7 +216,8 @@ fn a_logger_puts_what_passes_its_filters_into_a_queue() {
     }
     let capture = CaptureHandler::new();
     let listener = QueueListener::new(queue).handler(capture.clone());
-    assert!(guard.flush(Duration::ZERO).is_err(), "nobody listens yet");
+    let error = guard.flush(Duration::ZERO).unwrap_err();
+    assert_eq!(error.to_string(), "the queue's listener is not started (2 records pending)");
     listener.start().unwrap();
     guard.flush(LONG).unwrap();
     assert_eq!(capture.messages(), ["ERROR", "INFO"]);
@@ -231,6 +232,13 @@ fn a_logger_puts_what_passes_its_filters_into_a_queue() {
     assert_eq!(guard.stats().dropped.closed, 3);
     assert!(listener.is_running(), "it is not the guard's to stop");
     assert_eq!(capture.messages().len(), 2);
+}
+
+#[test]
+fn a_function_that_would_never_be_called_is_an_error() {
+    let builder = || logpost::builder().queue(BoundedQueue::new()).on_error(|_| {});
+    assert_eq!(builder().build().unwrap_err().setting(), Some("on_error"));
+    builder().handler(CaptureHandler::new()).build().unwrap();
 }
 
 #[test]
