@@ -253,7 +253,8 @@ impl EmitError {
     /// The destination has said of each record what became of it: `outcomes` has one for each, in order.
     ///
     /// Those that are `Ok` are delivered and not offered again. Those that are refused ([`ErrorClass::Payload`]) are
-    /// rejected, each with its own error. The others are offered again, in order, after the backoff; with
+    /// rejected, each with its own error. The others are offered again, in order, after the backoff, and not before the
+    /// longest delay that one of them [asks for](Self::retry_after); with
     /// [`Delivery::AtMostOnce`](crate::Delivery) only those that [cannot have arrived](Self::not_arrived). Where there
     /// are not as many outcomes as there were records, nobody knows whose they are, and all are offered again.
     ///
@@ -323,17 +324,34 @@ impl EmitError {
         self.outcomes.len() == records && self.outcomes.iter().all(Result::is_ok)
     }
 
-    /// The same error, where what it says of each record is about some of several: of `all`, `before` were delivered
-    /// first.
-    pub(crate) fn among(mut self, before: usize, all: usize) -> Self {
-        if !self.outcomes.is_empty() {
-            let mut outcomes: Vec<_> = std::iter::repeat_with(|| Ok(())).take(before).collect();
-            outcomes.append(&mut self.outcomes);
-            let not_yet = || Err(Self::transient("not sent, as records before it failed").not_arrived());
-            outcomes.resize_with(all.max(outcomes.len()), not_yet);
-            self.outcomes = outcomes;
+    /// Whether it says of some record that it is delivered.
+    pub(crate) fn delivers_any(&self) -> bool {
+        self.outcomes.iter().any(Result::is_ok)
+    }
+
+    /// The same error, where it is about `count` records of `all`, and `before` were delivered first.
+    pub(crate) fn among(mut self, before: usize, count: usize, all: usize) -> Self {
+        if count == all || before == 0 && self.outcomes.is_empty() {
+            return self;
         }
+        if self.outcomes.is_empty() {
+            self.outcomes = std::iter::repeat_with(|| Err(self.of_one(count))).take(count).collect();
+        } else if self.outcomes.len() != count {
+            let text = format!("there are {} outcomes of {count} records", self.outcomes.len());
+            self.outcomes = std::iter::repeat_with(|| Err(Self::transient(text.clone()))).take(count).collect();
+        }
+        let mut outcomes: Vec<_> = std::iter::repeat_with(|| Ok(())).take(before).collect();
+        outcomes.append(&mut self.outcomes);
+        outcomes.resize_with(all, || Err(Self::transient("not sent, as records before it failed").not_arrived()));
+        self.outcomes = outcomes;
         self
+    }
+
+    /// What an error about `count` records means for one of them. Which of several is refused has to be found out.
+    fn of_one(&self, count: usize) -> Self {
+        let is_about_some = self.class == ErrorClass::Payload && count > 1;
+        let class = if is_about_some { ErrorClass::Transient } else { self.class };
+        Self { retry_after: self.retry_after, not_arrived: self.not_arrived, ..Self::new(class, self.to_string()) }
     }
 
     /// What became of each record, where the destination has said so. What it has said of all holds for each.
