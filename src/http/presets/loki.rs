@@ -16,8 +16,8 @@ use crate::wall_clock;
 ///
 /// A label is a field by the name that it is sent under: `level`, `name` (the target), `module`, or what
 /// [`field`](HttpHandlerBuilder::field) sets. Few values of each make few streams, which Loki wants; one that a record
-/// lacks is left out, and a key-value of a label's name is in the line, `service_2` say. The time of an entry is in nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only)
-/// says.
+/// lacks is left out, and a key-value of a label's name is in the line, `service_2` say. The time of an entry is in
+/// nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only) says.
 ///
 /// It is an error of `build` if there is no label, if one is given twice, is neither a field of every record nor set by
 /// `field` (unless [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything
