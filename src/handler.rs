@@ -1,5 +1,7 @@
 //! Where records go: one attempt to deliver a batch, and what an attempt that failed says.
 
+mod outcomes;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -255,7 +257,8 @@ impl EmitError {
     /// The destination has said of each record what became of it: `outcomes` has one for each, in order.
     ///
     /// Those that are `Ok` are delivered and not offered again. Those that are refused ([`ErrorClass::Payload`]) are
-    /// rejected, each with its own error. The others are offered again, in order, after the backoff; with
+    /// rejected, each with its own error. The others are offered again, in order, after the backoff, and not before the
+    /// longest delay that one of them [asks for](Self::retry_after); with
     /// [`Delivery::AtMostOnce`](crate::Delivery) only those that [cannot have arrived](Self::not_arrived). Where there
     /// are not as many outcomes as there were records, nobody knows whose they are, and all are offered again.
     ///
@@ -318,38 +321,6 @@ impl EmitError {
     fn for_each(mut self, change: impl Fn(Self) -> Self) -> Self {
         self.outcomes = self.outcomes.into_iter().map(|outcome| outcome.map_err(&change)).collect();
         self
-    }
-
-    /// Whether it says of each of so many records that it is delivered.
-    pub(crate) fn delivers_all(&self, records: usize) -> bool {
-        self.outcomes.len() == records && self.outcomes.iter().all(Result::is_ok)
-    }
-
-    /// The same error, where what it says of each record is about some of several: of `all`, `before` were delivered
-    /// first.
-    pub(crate) fn among(mut self, before: usize, all: usize) -> Self {
-        if !self.outcomes.is_empty() {
-            let mut outcomes: Vec<_> = std::iter::repeat_with(|| Ok(())).take(before).collect();
-            outcomes.append(&mut self.outcomes);
-            let not_yet = || Err(Self::transient("not sent, as records before it failed").not_arrived());
-            outcomes.resize_with(all.max(outcomes.len()), not_yet);
-            self.outcomes = outcomes;
-        }
-        self
-    }
-
-    /// What became of each record, where the destination has said so. What it has said of all holds for each.
-    pub(crate) fn into_outcomes(self) -> Result<Vec<Result<(), EmitError>>, Self> {
-        if self.outcomes.is_empty() {
-            return Err(self);
-        }
-        let (delay, not_arrived) = (self.retry_after, self.not_arrived);
-        let inherit = |mut error: Self| {
-            error.retry_after = error.retry_after.or(delay);
-            error.not_arrived |= not_arrived;
-            error
-        };
-        Ok(self.outcomes.into_iter().map(|outcome| outcome.map_err(inherit)).collect())
     }
 
     /// What kind of failure it is; where [each](Self::each) record has an outcome of its own, that of the first one

@@ -144,7 +144,7 @@ impl Selection {
     }
 
     /// The names that a preset gives to what is sent.
-    fn preset_names(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn preset_names(&self) -> impl Iterator<Item = &'static str> {
         self.preset.iter().filter(|(from, to)| self.name_of(from) == Some(to)).map(|(_, to)| *to)
     }
 

@@ -15,8 +15,11 @@ impl HttpHandlerBuilder {
     ///   [`EmitError::each`] of each record by itself. A `Retry-After` of the answer is added to it.
     /// - `None`: what the answer means by default.
     ///
-    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB and four times the request, breaks
-    /// off or does not end within the request's time-out, an answer of 2xx is taken as
+    /// Of an error's text the beginning is told, in one line and without the secrets that are in the request: it may be
+    /// as long as the answer.
+    ///
+    /// It is shown all of an answer or nothing: where the body is longer than 1 MiB, 1 KiB for each record and four times
+    /// the request's body before compression, breaks off or does not end within the request's time-out, an answer of 2xx is taken as
     /// [transient](crate::ErrorClass::Transient), since nobody knows what it says, and any other as its status has it.
     ///
     /// ```

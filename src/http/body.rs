@@ -65,6 +65,11 @@ impl BodyWriter {
         count
     }
 
+    /// How many bytes the body has before compression.
+    pub(super) fn size(&self) -> usize {
+        self.plain.len()
+    }
+
     /// As many as fit before the body is finished.
     fn append(&mut self, records: &[LogRecord]) -> usize {
         self.plain.clear();

@@ -13,7 +13,7 @@ use super::classes;
 use super::encoding::Verdict;
 use super::journey::{Journey, Stage, WatchingConnector, is_disconnect};
 use super::proxy::Shown;
-use super::reason::{Reason, Secrets};
+use super::reason::{self, Reason, Secrets};
 use super::resolve::CachingResolver;
 use super::retry_after;
 use super::token::TokenSource;
@@ -21,9 +21,10 @@ use crate::handler::{Cancel, EmitError};
 
 /// How much of an answer's body is read to keep the connection; a longer one closes it.
 const MAX_BODY: usize = 64 * 1024;
-/// How much of it is read where it says what became of the records: so much, and for each byte that was sent some more.
-/// A batch whose answer is always too long would be sent again and again.
+/// How much of it is read where it says what became of the records: so much, and for each record and each byte of the
+/// body, before compression, some more. A batch whose answer is always too long would be sent again and again.
 const MAX_JUDGED: usize = 1024 * 1024;
+const MAX_JUDGED_PER_RECORD: usize = 1024;
 const MAX_JUDGED_PER_BYTE: usize = 4;
 /// For how long it is read: a connection can be made anew in less.
 const MAX_DRAIN: Duration = Duration::from_secs(1);
@@ -51,6 +52,9 @@ pub(super) struct Call<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: Option<&'a [u8]>,
+    /// How many records it holds, and how many bytes these are before compression.
+    pub(super) records: usize,
+    pub(super) size: usize,
 }
 
 impl Client {
@@ -80,7 +84,7 @@ impl Client {
         }
         let is_unauthorized = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::UNAUTHORIZED);
         let outcome = self.conclude(answer, call);
-        if is_unauthorized && self.renew_token()? {
+        if is_unauthorized && outcome.is_err() && self.renew_token()? {
             let answer = self.run(call, true);
             return self.conclude(answer, call);
         }
@@ -170,13 +174,14 @@ impl Client {
         let (parts, mut body) = answer.into_parts();
         let status = parts.status;
         // Also where the verdict is clear: a connection whose answer is not read to its end can't be used again.
-        let text = self.read(&mut body, call.body.map_or(0, <[u8]>::len));
+        let text = self.read(&mut body, call);
         let token = self.token.as_ref().and_then(TokenSource::current);
         let secrets = || Secrets::of(call.uri, call.headers.values().chain(token));
         let result = match self.verdict(status, &text) {
             Some(verdict) => verdict.map_err(|error| {
                 let secrets = secrets();
-                error.retold(&|words| secrets.hide(words.to_owned()))
+                // Hidden first: of a secret that is cut, the beginning would be left.
+                error.retold(&|words| reason::line(&secrets.hide(words.to_owned())))
             }),
             None => classes::of_status(status.as_u16()).map_err(|class| {
                 let reason = Reason::of(&text.bytes, &secrets());
@@ -184,13 +189,11 @@ impl Client {
                 if classes::is_refusal(status.as_u16()) { error.not_arrived() } else { error }
             }),
         };
-        let Err(error) = result else {
-            if self.journey.is_unfinished() {
-                let text = format!("the server answered {status} before it had read the request");
-                return Err(EmitError::transient(text));
-            }
-            return Ok(());
-        };
+        if self.journey.is_unfinished() && result.as_ref().err().is_none_or(EmitError::delivers_any) {
+            let text = format!("the server answered {status} before it had read the request");
+            return Err(EmitError::transient(text));
+        }
+        let Err(error) = result else { return Ok(()) };
         let asked_for = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         Err(match asked_for.and_then(|value| retry_after::parse(value, SystemTime::now())) {
             Some(delay) if error.delay().is_none() => error.retry_after(delay),
@@ -213,11 +216,13 @@ impl Client {
 
     /// Reads the answer to its end, unless that is too far away. What fails here changes nothing about the answer,
     /// unless somebody has to read it.
-    fn read(&mut self, body: &mut Body, sent: usize) -> Text {
+    fn read(&mut self, body: &mut Body, call: Call<'_>) -> Text {
         let (limit, kept, patience) = if self.judges.is_empty() {
             (MAX_BODY, Reason::MAX_BYTES, MAX_DRAIN)
         } else {
-            let limit = sent.saturating_mul(MAX_JUDGED_PER_BYTE).saturating_add(MAX_JUDGED);
+            let records = call.records.saturating_mul(MAX_JUDGED_PER_RECORD);
+            let bytes = call.size.saturating_mul(MAX_JUDGED_PER_BYTE);
+            let limit = MAX_JUDGED.saturating_add(records).saturating_add(bytes);
             // Who has to know what it says waits for it as long as for its head.
             (limit, limit, Duration::MAX)
         };

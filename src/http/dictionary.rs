@@ -119,7 +119,8 @@ impl HttpHandlerBuilder {
     /// [`field`](Self::field) or another key-value, gets a number behind it, from 2: `user_id`, `user_id_2`. So does a
     /// key that is given twice. One that would become the name of a field of the default dictionary, sent or not, goes
     /// out as `extra_<name>`. The keys of [`rename`](Self::rename) and the like are those before. A new name of
-    /// `rename` that is not safe is an error of [`build`](Self::build).
+    /// `rename` that is not safe is an error of [`build`](Self::build), and so is `safe_names` with a preset that has
+    /// such names, `@timestamp` say.
     ///
     /// ```
     /// use logpost::HttpHandler;
@@ -186,6 +187,11 @@ impl Mapping {
         }
         if let Some(name) = self.selection.new_names().find(|name| self.safe_names && !is_safe_name(name)) {
             return Err(Error::invalid("rename", format!("{name:?} is no safe name, but `safe_names` is set")));
+        }
+        let is_made_safe = |name: &&str| self.safe_names && self.mapper.is_none() && !is_safe_name(name);
+        if let Some(name) = self.selection.preset_names().find(is_made_safe) {
+            let problem = format!("{name:?} is what the server knows a field by, and no safe name");
+            return Err(Error::invalid("safe_names", problem));
         }
         let fixed: Vec<_> = self.static_fields.keys().into_iter().map(extra_key).collect();
         let problem = self.selection.problem(&fixed, &CORE_KEYS);
@@ -336,5 +342,13 @@ mod tests {
         assert_eq!(error.setting(), Some("rename"));
         assert_eq!(error.to_string(), r#"rename: "log.message" is no safe name, but `safe_names` is set"#);
         builder.build().unwrap();
+        #[cfg(feature = "json")]
+        {
+            use crate::http::presets::{elasticsearch_bulk, vector};
+            let error = elasticsearch_bulk("http://127.0.0.1:1", "logs").safe_names(true).build().unwrap_err();
+            assert_eq!(error.setting(), Some("safe_names"));
+            assert!(error.to_string().contains("@timestamp"), "{error}");
+            vector("http://127.0.0.1:1").safe_names(true).build().unwrap();
+        }
     }
 }

@@ -130,18 +130,19 @@ pub(super) fn append_object(fields: &Fields, body: &mut Vec<u8>) {
     append_object_but(fields, |_| false, body);
 }
 
-/// The same, without the fields of some names.
+/// The same, without the fields of some names: the first of each name, as that is what is sent elsewhere.
 pub(super) fn append_object_but(fields: &Fields, without: impl Fn(&str) -> bool, body: &mut Vec<u8>) {
     let mut names = Names::default();
     let mut again = Vec::new();
     let before = body.len();
     for (place, (key, value)) in fields.iter().enumerate() {
-        if without(key) {
+        let is_certainly_new = names.is_certainly_new(key);
+        if without(key) && (is_certainly_new || !fields.is_again(place)) {
             continue;
         }
         body.push(if body.len() == before { b'{' } else { b',' });
         let (is_plain_key, is_plain_value) = fields.is_plain(place);
-        if !names.is_certainly_new(key) && fields.is_again(place) {
+        if !is_certainly_new && fields.is_again(place) {
             let name = free_name(key, |name| again.iter().any(|found| found == name) || fields.get(name).is_some());
             append_string(&name, body);
             again.push(name);

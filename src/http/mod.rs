@@ -120,7 +120,7 @@ impl HttpHandler {
         if self.method == Method::Get {
             let uri = endpoint.with_query(&String::from_utf8_lossy(body.bytes()));
             let uri = uri.map_err(|error| EmitError::payload(format!("no URL can hold the record: {error}")))?;
-            return client.send(Call { method: &Verb::GET, uri: &uri, headers, body: None });
+            return client.send(Call { method: &Verb::GET, uri: &uri, headers, body: None, records: 1, size: 0 });
         }
         let key = self.keys.key(records);
         headers.insert(IDEMPOTENCY_KEY, key.clone());
@@ -128,7 +128,8 @@ impl HttpHandler {
             Some(coding) => headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)),
             None => headers.remove(header::CONTENT_ENCODING),
         };
-        let sent = client.send(Call { method: &Verb::POST, uri: endpoint.uri(), headers, body: Some(body.bytes()) });
+        let (uri, records, size) = (endpoint.uri(), records.len(), body.size());
+        let sent = client.send(Call { method: &Verb::POST, uri, headers, body: Some(body.bytes()), records, size });
         if client.was_left_unread() && body.bytes().len() >= LARGE_BODY {
             self.unread.judge(key, body.bytes().len(), sent)
         } else {
@@ -170,7 +171,7 @@ impl Handler for HttpHandler {
         for part in records.chunks(self.batch.records()) {
             match self.send(part) {
                 Err(error) if !error.delivers_all(part.len()) => {
-                    return Err(error.at(&self.endpoint).among(before, records.len()));
+                    return Err(error.at(&self.endpoint).among(before, part.len(), records.len()));
                 }
                 _ => before += part.len(),
             }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderValue, Uri};
 
@@ -64,11 +66,14 @@ fn secrets_of(uri: &Uri) -> Vec<String> {
     secrets
 }
 
-/// The value, and what stands behind the scheme of `Authorization`, if it is a secret at all.
+/// The value, and what stands behind the scheme of `Authorization`, if it is a secret at all; of `Basic` the password too.
 fn secrets_of_header(value: &HeaderValue) -> Vec<String> {
     let text = if value.is_sensitive() { String::from_utf8_lossy(value.as_bytes()) } else { return Vec::new() };
     let credentials = text.split_once(' ').map_or("", |(_, credentials)| credentials);
-    [&*text, credentials].into_iter().filter(|secret| secret.len() >= MIN_SECRET).map(ToOwned::to_owned).collect()
+    let decoded = BASE64_STANDARD.decode(credentials).ok().and_then(|decoded| String::from_utf8(decoded).ok());
+    let password = decoded.as_deref().and_then(|decoded| decoded.split_once(':')).map_or("", |(_, password)| password);
+    let secrets = [&*text, credentials, password].into_iter().filter(|secret| secret.len() >= MIN_SECRET);
+    secrets.map(ToOwned::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -97,6 +102,17 @@ mod tests {
         assert_eq!(told(b"no such token: t0ken, s3cret", hook), ": no such token: ***, ***");
         assert_eq!(told(b"s 3cret", "http://h/s%203cret"), ": ***");
         assert_eq!(told(b"/log", "http://h/"), ": /log");
+    }
+
+    #[test]
+    fn a_password_is_hidden() {
+        let mut basic = HeaderValue::from_static("Basic YXBwOmh1bnRlcjI=");
+        basic.set_sensitive(true);
+        let secrets = Secrets::of(&Uri::from_static("http://h/"), [&basic].into_iter());
+        assert_eq!(
+            Reason::of(b"app: hunter2 is wrong (YXBwOmh1bnRlcjI=)", &secrets).to_string(),
+            ": app: *** is wrong (***)"
+        );
     }
 
     #[test]

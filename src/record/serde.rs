@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for LogRecord {
             record = record.other_process(wire.process, wire.process_started, wire.process_name.map(Cow::into_owned));
         }
         for (key, kind, text) in wire.key_values {
-            record = record.pair(key.into_owned(), kind_of_name(&kind), text.into_owned());
+            record = record.pair(key.into_owned(), kind_of(&kind, &text), text.into_owned());
         }
         Ok(record.build())
     }
@@ -138,14 +138,24 @@ fn name_of_kind(kind: ValueKind) -> &'static str {
     }
 }
 
-/// A kind that is not known yet is text, which every value has.
-fn kind_of_name(name: &str) -> ValueKind {
+/// A kind that is not known yet is text, which every value has; and so is what is not written as Rust writes that kind:
+/// encodings take the text as it is.
+fn kind_of(name: &str, text: &str) -> ValueKind {
     match name {
         "null" => ValueKind::Null,
-        "bool" => ValueKind::Bool,
-        "number" => ValueKind::Number,
+        "bool" if matches!(text, "true" | "false") => ValueKind::Bool,
+        "number" if is_number(text) => ValueKind::Number,
         _ => ValueKind::String,
     }
+}
+
+/// Whether it is a number as `Display` writes it.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_one_zero = whole == "0" || !whole.starts_with('0');
+    matches!(text, "NaN" | "inf" | "-inf") || are_digits(whole) && are_digits(fraction) && has_one_zero
 }
 
 #[cfg(test)]
@@ -204,6 +214,25 @@ mod tests {
         assert_eq!((key, value.kind(), value.as_str()), ("k", ValueKind::String, Some("1.5")));
         let older: LogRecord = serde_json::from_str(r#"{"level":"warn","message":"m","created":0}"#).unwrap();
         assert_eq!((older.level(), older.target(), older.line(), older.thread()), (Level::Warn, "", None, None));
+    }
+
+    /// Who sends records may be anybody.
+    #[test]
+    fn what_is_no_number_is_text() {
+        let kind = |name: &str, text: &str| {
+            let wire = json!({"level": "INFO", "message": "m", "created": 5, "key_values": [["k", name, text]]});
+            let record: LogRecord = serde_json::from_value(wire).unwrap();
+            let (_, value) = record.key_values().next().unwrap();
+            assert_eq!(value.as_str(), Some(text));
+            value.kind()
+        };
+        for number in ["0", "-1", "0.5", "-0", "-12.050", "10", "NaN", "inf", "-inf", &u128::MAX.to_string()] {
+            assert_eq!(kind("number", number), ValueKind::Number, "{number}");
+        }
+        for text in ["1,\"evil\":1", "", "-", "--1", "+1", ".5", "5.", "01", "1.-5", "1e5", "infinity", "1.2.3", " 1"] {
+            assert_eq!(kind("number", text), ValueKind::String, "{text}");
+        }
+        assert_eq!([kind("bool", "true"), kind("bool", "yes")], [ValueKind::Bool, ValueKind::String]);
     }
 
     #[test]

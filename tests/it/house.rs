@@ -73,7 +73,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("serde_json", &["http/json.rs", "http/presets/"]),
     ("humantime", &["http/presets/mod.rs"]),
     ("httpdate", &["http/retry_after.rs"]),
-    ("base64", &["http/builder.rs", "http/tls/of_system.rs"]),
+    ("base64", &["http/builder.rs", "http/reason.rs", "http/tls/of_system.rs"]),
     ("gethostname", &["host.rs"]),
     ("fastrand", &["random.rs"]),
     ("arrayvec", &["record/text.rs"]),

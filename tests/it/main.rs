@@ -15,6 +15,7 @@ mod interop;
 mod json;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod mutual_tls;
+mod outcome_attacks;
 mod outcomes;
 mod panics;
 mod payload;

@@ -6,7 +6,6 @@ use crate::handler::ErrorClass;
 use crate::http::builder::HttpHandlerBuilder;
 use crate::http::encoding::Verdict;
 use crate::http::json::{FormField, Json, JsonLines};
-use crate::http::reason;
 
 /// Datadog's [log intake], v2. The URL is that of your site, such as `https://http-intake.logs.datadoghq.com`.
 ///
@@ -96,7 +95,7 @@ pub fn better_stack(url: impl AsRef<str>, source_token: impl AsRef<str>) -> Http
 
 /// 406 is its word for JSON that it can't read.
 fn judge_better_stack(status: u16, body: &[u8]) -> Verdict {
-    let says = || reason::line(&String::from_utf8_lossy(body));
+    let says = || String::from_utf8_lossy(body);
     (status == 406)
         .then(|| Err(error(ErrorClass::Payload, &format!("the server answered 406: {}", says())).not_arrived()))
 }

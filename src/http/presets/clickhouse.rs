@@ -6,7 +6,6 @@ use crate::handler::{EmitError, ErrorClass};
 use crate::http::builder::HttpHandlerBuilder;
 use crate::http::encoding::{Encode, Form, Verdict};
 use crate::http::json::JsonLines;
-use crate::http::reason;
 
 /// ClickHouse, by `INSERT INTO table FORMAT JSONEachRow`: each record is a row, and the fields are its columns.
 ///
@@ -88,7 +87,7 @@ fn judge(status: u16, body: &[u8]) -> Verdict {
         _ if status != 200 => return None,
         _ => ErrorClass::Transient,
     };
-    Some(Err(EmitError::new(class, format!("ClickHouse answered {status}: {}", reason::line(&text)))))
+    Some(Err(EmitError::new(class, format!("ClickHouse answered {status}: {text}"))))
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ mod tests {
             {"create":{"status":409}},{"create":{"status":403,"error":{"type":"cluster_block_exception"}}}]}"#;
         assert_eq!(
             told(some),
-            "ok, Payload true 400 document_parsing_exception: failed to parse [n], \
+            "ok, Payload true 400 document_parsing_exception: failed to parse\n[n], \
              Transient true 429 es_rejected_execution_exception: queue, Transient false 503 no type: no reason, ok, \
              Endpoint true 403 cluster_block_exception: no reason"
         );

@@ -63,21 +63,23 @@ fn judge(status: u16, body: &[u8]) -> Verdict {
     judge_200(status, body, |answer| {
         let offsets = answer["offsets"].as_array();
         let nothing = || error(ErrorClass::Transient, &format!("the answer has no offsets: {answer}"));
-        let outcomes: Vec<_> = offsets.ok_or_else(nothing)?.iter().map(outcome).collect();
-        if outcomes.iter().all(Result::is_ok) { Ok(()) } else { Err(EmitError::each(outcomes)) }
+        // All well or not: there must be as many as messages were sent.
+        Err(EmitError::each(offsets.ok_or_else(nothing)?.iter().map(outcome).collect()))
     })
 }
 
 /// Of `{"partition":0,"offset":17,"error_code":null,"error":null}`.
 fn outcome(offset: &Value) -> Result<(), EmitError> {
-    let class = match offset["error_code"].as_i64() {
-        None | Some(0) => return Ok(()),
+    let code = &offset["error_code"];
+    let class = match code.as_i64() {
+        Some(0) => return Ok(()),
+        None if code.is_null() && offset["error"].is_null() => return Ok(()),
         // Confluent's "non-retriable", and Kafka's own code for a message that is too large, which Redpanda passes on.
         Some(1 | 10) => ErrorClass::Payload,
-        Some(_) => ErrorClass::Transient,
+        _ => ErrorClass::Transient,
     };
     let says = offset["error"].as_str().unwrap_or("no reason");
-    Err(error(class, &format!("error_code {}: {says}", offset["error_code"])))
+    Err(error(class, &format!("error_code {code}: {says}")))
 }
 
 #[cfg(test)]
@@ -87,7 +89,12 @@ mod tests {
     #[test]
     fn each_message_has_its_outcome() {
         let taken = r#"{"key_schema_id":null,"value_schema_id":null,"offsets":[{"partition":2,"offset":100}]}"#;
-        assert!(matches!(judge(200, taken.as_bytes()), Some(Ok(()))));
+        let delivers =
+            |answer: &str, records| judge(200, answer.as_bytes()).unwrap().unwrap_err().delivers_all(records);
+        assert!(delivers(taken, 1) && !delivers(taken, 2) && !delivers(r#"{"offsets":[]}"#, 2));
+        for no_success in [r#""40403""#, "1.5", "true", r#"null,"error":"x""#] {
+            assert!(!delivers(&format!(r#"{{"offsets":[{{"error_code":{no_success}}}]}}"#), 1), "{no_success}");
+        }
         let some = r#"{"offsets":[{"partition":2,"offset":100,"error_code":null,"error":null},
             {"error_code":1,"error":"too large"},{"error_code":2,"error":"not now"}]}"#;
         let Some(Err(error)) = judge(200, some.as_bytes()) else { panic!("two failed") };

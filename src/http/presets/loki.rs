@@ -16,12 +16,12 @@ use crate::wall_clock;
 ///
 /// A label is a field by the name that it is sent under: `level`, `name` (the target), `module`, or what
 /// [`field`](HttpHandlerBuilder::field) sets. Few values of each make few streams, which Loki wants; one that a record
-/// lacks is left out. The time of an entry is in nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only)
-/// says.
+/// lacks is left out, and a key-value of a label's name is in the line, `service_2` say. The time of an entry is in
+/// nanoseconds; it is sent whatever [`only`](HttpHandlerBuilder::only) says.
 ///
-/// It is an error of `build` if there is no label, if one is neither a field of every record nor set by `field` (unless
-/// [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything but letters,
-/// digits and `_` in its name.
+/// It is an error of `build` if there is no label, if one is given twice, is neither a field of every record nor set by
+/// `field` (unless [`map_log_record`](HttpHandlerBuilder::map_log_record) pushes fields of your own), or has anything
+/// but letters, digits and `_` in its name.
 ///
 /// ```
 /// let handler = logpost::presets::loki("http://127.0.0.1:3100", ["service", "level"])
@@ -36,12 +36,14 @@ use crate::wall_clock;
 pub fn loki<L: Into<String>>(url: impl AsRef<str>, labels: impl IntoIterator<Item = L>) -> HttpHandlerBuilder {
     let labels: Vec<String> = labels.into_iter().map(Into::into).collect();
     let bad = labels.iter().find(|label| !is_safe_name(label)).cloned();
+    let again = (1..labels.len()).find(|&at| labels[..at].contains(&labels[at])).map(|at| labels[at].clone());
     let mut builder = HttpHandlerBuilder::to(url.as_ref(), "/loki/api/v1/push")
         .demand("labels", !labels.is_empty(), || "names no label, but a stream has one at least".to_owned())
         .demand("labels", !labels.iter().any(|label| label == TIME), || format!("{TIME:?} is the time of an entry"))
         .demand("labels", bad.is_none(), || {
             format!("{:?} must be of letters, digits and `_`, with no digit first", bad.unwrap_or_default())
         })
+        .demand("labels", again.is_none(), || format!("{:?} is given twice", again.unwrap_or_default()))
         .named(USUAL)
         .pinned()
         .timed(|record| record.created_nanos().to_string())
@@ -104,6 +106,7 @@ impl Streams {
         self.labels.iter().any(|label| label == key)
     }
 
+    /// The first field of a label's name.
     fn append_labels(&self, fields: &Fields, body: &mut Vec<u8>) {
         let start = body.len();
         for label in &self.labels {
@@ -165,6 +168,28 @@ mod tests {
                 r#"{"streams":[{"stream":{"a":"x"},"values":[["1","{}"]]},"#,
                 r#"{"stream":{"service_name":"unknown_service"},"values":[["2","{}"]]}]}"#
             )
+        );
+    }
+
+    /// What a label's field holds is the label's; a key-value of the same name is no less sent for it.
+    #[test]
+    fn what_has_the_name_of_a_label_is_in_the_line() {
+        let records: &[&[_]] = &[&[("timestamp", "1"), ("service", "shop"), ("service", "db"), ("timestamp", "noon")]];
+        assert_eq!(
+            body(&["service"], records),
+            concat!(
+                r#"{"streams":[{"stream":{"service":"shop"},"values":[["1","#,
+                r#""{\"service_2\":\"db\",\"timestamp_2\":\"noon\"}"]]}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_label_that_is_given_twice_is_an_error() {
+        let error = super::loki("http://127.0.0.1:1", ["level", "name", "level"]).build().unwrap_err();
+        assert_eq!(
+            (error.setting(), error.to_string()),
+            (Some("labels"), r#"labels: "level" is given twice"#.to_owned())
         );
     }
 

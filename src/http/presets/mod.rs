@@ -143,8 +143,10 @@ fn rfc3339(record: &LogRecord) -> String {
 fn with_path(url: &str, path: &str) -> String {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (path, own_query) = path.split_once('?').unwrap_or((path, ""));
-    let base = base.trim_end_matches('/');
-    let path = if base.ends_with(path) { "" } else { path };
+    // Without a path of the collector's, the slash at the end is the URL's own.
+    let base = if path.is_empty() { base } else { base.trim_end_matches('/') };
+    let has = base.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    let path = if has.is_some_and(|has| has.ends_with(path)) { "" } else { path };
     let queries = [own_query, query].into_iter().filter(|query| !query.is_empty()).collect::<Vec<_>>().join("&");
     let mark = if queries.is_empty() { "" } else { "?" };
     format!("{base}{path}{mark}{queries}")
@@ -171,6 +173,9 @@ mod tests {
             ("http://h:1/a/_bulk", "/a/_bulk", "http://h:1/a/_bulk"),
             ("http://h:1/a/_bulk/?x=1", "/a/_bulk?y=2", "http://h:1/a/_bulk?y=2&x=1"),
             ("http://h:1", "", "http://h:1"),
+            ("http://h:1/logs/?x=1", "", "http://h:1/logs/?x=1"),
+            ("http://app.log", "/app.log", "http://app.log/app.log"),
+            ("http://app.log/", "/app.log", "http://app.log/app.log"),
         ] {
             assert_eq!(with_path(url, path), expected);
         }

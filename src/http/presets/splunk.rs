@@ -47,13 +47,14 @@ impl Encode for Events {
     fn append(&self, fields: &Fields, body: &mut Vec<u8>) {
         body.push(b'{');
         // Splunk takes the time of arrival where there is none.
-        if let Some(time) = fields.get(TIME).and_then(|time| time.as_str()).filter(|time| is_seconds(time)) {
+        let time = fields.get(TIME).and_then(|time| time.as_str()).filter(|time| is_seconds(time));
+        if let Some(time) = time {
             body.extend_from_slice(b"\"time\":");
             body.extend_from_slice(time.as_bytes());
             body.push(b',');
         }
         body.extend_from_slice(b"\"event\":");
-        append_object_but(fields, |key| key == TIME, body);
+        append_object_but(fields, |key| time.is_some() && key == TIME, body);
         body.push(b'}');
     }
 
@@ -89,6 +90,17 @@ fn judge(status: u16, body: &[u8]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_time_is_a_field_like_others() {
+        let event = |time: &str| {
+            let mut body = Vec::new();
+            Events.append(&Fields::from_iter([(TIME, time), ("n", "1")]), &mut body);
+            String::from_utf8(body).unwrap()
+        };
+        assert_eq!(event("1.5"), r#"{"time":1.5,"event":{"n":"1"}}"#);
+        assert_eq!(event("noon"), r#"{"event":{"timestamp":"noon","n":"1"}}"#);
+    }
 
     #[test]
     fn the_code_decides() {

@@ -34,8 +34,10 @@ impl Carrier {
         let refusals = self.refusals.saturating_add(u32::try_from(refused).unwrap_or(u32::MAX));
         // As long as nothing is taken, nobody can tell records that are wrong from a destination that is.
         let is_suspicious = outcomes.iter().all(Result::is_err) && refusals > REFUSALS_AT_FULL_SPEED;
-        if outcomes.iter().any(Result::is_ok) {
-            self.succeeded(load);
+        let some_delivered = outcomes.iter().any(Result::is_ok);
+        if some_delivered {
+            self.refusals = 0;
+            self.backoff.reset();
         } else if !is_suspicious {
             self.refusals = refusals;
         }
@@ -77,8 +79,18 @@ impl Carrier {
         if is_suspicious && errors.len() > 1 {
             return Err(Offer::Split);
         }
+        // As long as some are offered again, delivery fails: else each attempt would be told of as two changes.
+        if some_delivered && errors.is_empty() {
+            self.succeeded(load);
+        }
         let place = errors.iter().position(|error| error.class() != ErrorClass::Payload).unwrap_or_default();
+        // They are offered together, when all of them may be.
+        let delay = errors.iter().filter_map(EmitError::delay).max();
+        let first = errors.into_iter().nth(place).map(|error| match delay {
+            Some(delay) => error.retry_after(delay),
+            None => error,
+        });
         // Where none is left, the offer ends with none to settle.
-        errors.into_iter().nth(place).ok_or(Offer::Settled(Outcome::Delivered))
+        first.ok_or(Offer::Settled(Outcome::Delivered))
     }
 }
