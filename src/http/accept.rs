@@ -22,6 +22,9 @@ impl HttpHandlerBuilder {
     /// the request's body before compression, breaks off or does not end within the request's time-out, an answer of 2xx is taken as
     /// [transient](crate::ErrorClass::Transient), since nobody knows what it says, and any other as its status has it.
     ///
+    /// Such requests have `Accept-Encoding: identity`, unless a [`header`](Self::header) of yours says otherwise: an answer
+    /// is shown as it comes.
+    ///
     /// ```
     /// use logpost::{EmitError, HttpHandler};
     ///

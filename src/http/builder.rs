@@ -252,6 +252,11 @@ impl HttpHandlerBuilder {
             }
             headers.append(name, value);
         }
+        let judges = Judges::new(self.accept, self.encoding.judge());
+        if !judges.is_empty() && !headers.contains_key(header::ACCEPT_ENCODING) {
+            // Without it a server may compress its answer, which nobody here would understand.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let user_agent = self.user_agent.as_deref().unwrap_or(DEFAULT_USER_AGENT);
         let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
         let size = sizes.sum::<usize>() + user_agent.len();
@@ -279,7 +284,6 @@ impl HttpHandlerBuilder {
             tls: self.tls.config()?,
         };
         let config = connections.config(&endpoint, self.adjust.as_ref())?;
-        let judges = Judges::new(self.accept, self.encoding.judge());
         let body = BodyWriter::new(self.mapping, self.encoding, batch.bytes());
         #[cfg(feature = "gzip")]
         let body = body.gzip_above(self.gzip_above);

@@ -45,6 +45,20 @@ fn a_200_that_says_no_delivers_nothing() {
 }
 
 #[test]
+fn who_reads_an_answer_asks_for_one_that_is_not_compressed() {
+    let server = at_first([]);
+    let asked = |handler: HttpHandlerBuilder| {
+        let sender = sender_of(handler);
+        sender.log("x");
+        sender.flush();
+        server.requests().pop().unwrap().header("Accept-Encoding").join(",")
+    };
+    assert_eq!(asked(HttpHandler::builder(server.url()).accept(ok_says_it)), "identity");
+    assert_eq!(asked(HttpHandler::builder(server.url()).accept(ok_says_it).header("accept-encoding", "br")), "br");
+    assert_eq!(asked(HttpHandler::builder(server.url())), "");
+}
+
+#[test]
 fn a_conflict_may_mean_that_it_is_there() {
     let server = Server::scripted(|_| answer(409));
     let there = |status, _: &[u8]| (status == 409).then_some(Ok(()));
