@@ -1,11 +1,11 @@
 //! What a queue must do to carry records: Python's "any queue-like object".
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounded::Queue;
 use crate::record::LogRecord;
-use std::sync::Arc;
 
 /// The way into a queue, for [`QueueHandler`](crate::QueueHandler).
 ///
