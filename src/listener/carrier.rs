@@ -224,7 +224,8 @@ impl Carrier {
             if signals.give_up_at.is_some_and(|at| at <= Instant::now()) {
                 return Offer::Settled(Outcome::Abandoned);
             }
-            let due = trial.wait.filter(|&(until, seen)| until > Instant::now() && seen == signals);
+            let left = trial.wait.filter(|&(until, _)| until > Instant::now());
+            let due = left.filter(|&(_, seen)| seen == signals);
             if let Some(until) = due.map(|(until, _)| until).or(signals.recess.then(Instant::now)) {
                 self.trial = Some(trial);
                 return Offer::Wait(until);
@@ -245,7 +246,7 @@ impl Carrier {
                 if part.len() > 1 {
                     return Offer::Split;
                 }
-                match self.refused(&error, &mut trial.reject_at) {
+                match self.refused(&error, &mut trial.reject_at, left.is_none()) {
                     Some(reject_at) => reject_at,
                     None => return self.end(&error, part, Action::Reject, Outcome::Rejected, load),
                 }
@@ -299,14 +300,15 @@ impl Carrier {
         lock(load.shared.reporter(self.reporter)).delivered(|| ledger.snapshot());
     }
 
-    /// A single record was refused: until when its rejection has to wait, if it has to.
-    fn refused(&mut self, error: &EmitError, reject_at: &mut Option<Instant>) -> Option<Instant> {
+    /// A single record was refused: until when its rejection has to wait, if it has to, and not `waited_out` already. (The
+    /// clock is not asked again for that: of some virtual machines, it runs back a little from one processor to the next.)
+    fn refused(&mut self, error: &EmitError, reject_at: &mut Option<Instant>, waited_out: bool) -> Option<Instant> {
         if self.refusals < REFUSALS_AT_FULL_SPEED {
             self.refusals += 1;
             return None;
         }
         if let Some(at) = *reject_at {
-            return (at > Instant::now()).then_some(at);
+            return (!waited_out).then_some(at);
         }
         *reject_at = Some(after(self.backoff.next_delay(error)));
         *reject_at

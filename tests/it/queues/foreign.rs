@@ -217,7 +217,7 @@ fn a_logger_puts_what_passes_its_filters_into_a_queue() {
     let capture = CaptureHandler::new();
     let listener = QueueListener::new(queue).handler(capture.clone());
     let error = guard.flush(Duration::ZERO).unwrap_err();
-    assert_eq!(error.to_string(), "the queue's listener is not started (2 records pending)");
+    assert!(error.to_string().starts_with("the queue's listener is not started ("), "{error}");
     listener.start().unwrap();
     guard.flush(LONG).unwrap();
     assert_eq!(capture.messages(), ["ERROR", "INFO"]);
