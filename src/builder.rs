@@ -204,8 +204,10 @@ impl Builder {
     /// one a minute while it does, and one when it works again; and at most one a minute each for records that were
     /// rejected or abandoned, and for records that found the queue full. Those last are in
     /// [`Stats::dropped`](crate::Stats::dropped) and in a WARN record to the destination; this function is not called for
-    /// them, nor for what a [queue](Self::queue)'s listener meets. It runs on a listener's thread and holds up delivery
-    /// while it does; what it logs is ignored, and its panics are caught and counted.
+    /// them, nor for what a [queue](Self::queue)'s listener meets: with queues alone it is an error of `build`.
+    ///
+    /// It runs on a listener's thread and holds up delivery while it does; what it logs is ignored, and its panics are
+    /// caught and counted.
     #[doc(alias = "handleError")]
     #[doc(alias = "error_channel")]
     pub fn on_error(mut self, on_error: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> Self {
