@@ -63,8 +63,9 @@ mod unix {
                 return Err("a child has failed".into());
             }
         }
+        let broken = socket.broken();
         drop(socket);
-        println!("{}", listener.stop(LONG));
+        println!("{}, {broken} records broken off", listener.stop(LONG));
         fs::remove_dir_all(&directory)?;
 
         // `process` and `thread` are the children's own.

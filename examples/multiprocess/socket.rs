@@ -123,7 +123,6 @@ impl Socket {
     }
 
     /// How many records came whose end was missing, or that were none.
-    #[allow(dead_code, reason = "for the tests")]
     pub(crate) fn broken(&self) -> u64 {
         self.shared.broken.load(Ordering::SeqCst)
     }
